@@ -1,0 +1,50 @@
+# make demo    a slide through the nuclei pipeline, results in out/demo/     (SLIDE=… MPP=… to choose)
+# make test    lint, types, import rules and all tests against a real Triton
+# make quick   the same without the slow tests
+# make lint    only the checks that run nothing
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := client deploy ensemble export model_repository
+OUT ?= out/demo
+SLIDE ?= $(firstword $(wildcard ../shared/data/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
+
+.PHONY: demo test quick lint clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.server $(SLIDE)
+	$(BIN)/histoserve analyze $(SLIDE) --pipeline nuclei $(if $(MPP),--mpp $(MPP)) -o $(OUT)
+
+out/phantom.tiff: | .venv/.server
+	$(BIN)/histoserve phantom $@ --size 2048x2048 --seed 1
+
+test: lint
+	$(BIN)/pytest
+
+quick: lint
+	$(BIN)/pytest -m "not slow"
+
+lint: .venv/.all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=.venv/tree $(BIN)/mypy $(PACKAGES:%=-p histoserve.%) --exclude model_repository
+
+# pip from 3.10's ensurepip installs editable packages of this build system, but slowly: take a newer one.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' \
+	  || { echo "histoserve's server needs Python 3.10, 3.11 or 3.12: make PYTHON=python3.11 …" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$@ -m pip install --quiet --upgrade pip
+
+.venv/.server: pyproject.toml constraints.txt .venv/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server]'
+	@touch $@
+
+# mypy follows no import hooks: it reads the packages through a tree of links.
+.venv/.all: .venv/.server
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,export,dev]'
+	@mkdir -p .venv/tree/histoserve && cd .venv/tree/histoserve && for p in $(PACKAGES); do ln -sfn ../../../$$p $$p; done
+	@touch $@
+
+clean:
+	rm -rf .venv out build *.egg-info

@@ -1,0 +1,1 @@
+"""Triton backends that the wheel does not carry, one folder each."""

@@ -1,0 +1,136 @@
+"""An ONNX Runtime session as a Triton config asks for it.
+
+Keys and meanings are those of NVIDIA's C++ backend (github.com/triton-inference-server/onnxruntime_backend), so that a
+config works with either. Threads: without `intra_op_thread_count`, or with 0, ONNX Runtime takes one per physical core
+*for each instance*, so several instances on a CPU want the count set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+LEVELS = {
+    "-1": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "0": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "1": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "2": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+"""`optimization { graph { level } }`; the numbers are the C++ backend's, 2 is "none" indeed."""
+MODES = {"0": ort.ExecutionMode.ORT_SEQUENTIAL, "1": ort.ExecutionMode.ORT_PARALLEL}
+SWITCHES = {"0": False, "false": False, "1": True, "true": True}
+SESSION_ENTRIES = ("session.use_device_allocator_for_initializers",)
+CUDA_PARAMETERS = ("cudnn_conv_algo_search", "gpu_mem_limit", "arena_extend_strategy", "do_copy_in_default_stream")
+"""CUDA options that may also stand among the model's own parameters."""
+CUDA_CHOICES = {
+    "cudnn_conv_algo_search": {"0": "EXHAUSTIVE", "1": "HEURISTIC", "2": "DEFAULT"},
+    "arena_extend_strategy": {"0": "kNextPowerOfTwo", "1": "kSameAsRequested"},
+}
+TENSORRT_NAMES = {
+    "max_workspace_size_bytes": "trt_max_workspace_size",
+    "int8_calibration_table_name": "trt_int8_calibration_table_name",
+    "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
+}
+TENSORRT_PRECISIONS = {"FP32": None, "FP16": "trt_fp16_enable", "INT8": "trt_int8_enable"}
+
+Provider = tuple[str, dict[str, str]]
+
+
+def open_session(graph: Path, config: Mapping[str, Any], kind: str, device: int) -> ort.InferenceSession:
+    """Load `graph` for one instance of `kind` "CPU", "GPU" or "AUTO" on GPU number `device`.
+
+    Raises ValueError for a setting that does not exist, and what ONNX Runtime raises for a graph it cannot load.
+    """
+    providers = execution_providers(config, kind, device, ort.get_available_providers())
+    if providers[0][0] != "CPUExecutionProvider" and hasattr(ort, "preload_dlls"):
+        # CUDA from NVIDIA's Python packages is on no library path.
+        ort.preload_dlls()
+    return ort.InferenceSession(str(graph), session_options(config), providers=providers)
+
+
+def graph_file(folder: Path, config: Mapping[str, Any]) -> Path:
+    """The graph of a model version; a graph may also be a folder of its own, with its weights beside it."""
+    path = folder / (config.get("default_model_filename") or "model.onnx")
+    return path / "model.onnx" if path.is_dir() else path
+
+
+def session_options(config: Mapping[str, Any]) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = _count(config, "intra_op_thread_count")
+    options.inter_op_num_threads = _count(config, "inter_op_thread_count")
+    options.execution_mode = _choice("execution_mode", _parameter(config, "execution_mode") or "0", MODES)
+    level = config.get("optimization", {}).get("graph", {}).get("level", 0)
+    options.graph_optimization_level = _choice("optimization.graph.level", str(level), LEVELS)
+    arena, pattern = (_parameter(config, key) for key in ("enable_mem_arena", "enable_mem_pattern"))
+    if arena is not None:
+        options.enable_cpu_mem_arena = _choice("enable_mem_arena", arena.lower(), SWITCHES)
+    if pattern is not None:
+        options.enable_mem_pattern = _choice("enable_mem_pattern", pattern.lower(), SWITCHES)
+    for key in SESSION_ENTRIES:
+        value = _parameter(config, key)
+        if value is not None:
+            options.add_session_config_entry(key, value)
+    return options
+
+
+def run_options(config: Mapping[str, Any]) -> ort.RunOptions | None:
+    shrinkage = _parameter(config, "memory.enable_memory_arena_shrinkage")
+    if shrinkage is None:
+        return None
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", shrinkage)
+    return options
+
+
+def execution_providers(config: Mapping[str, Any], kind: str, device: int, available: Sequence[str]) -> list[Provider]:
+    """What runs the graph, the preferred first: on a GPU TensorRT if the config asks for it, then CUDA; the CPU."""
+    providers: list[Provider] = []
+    if kind in ("GPU", "AUTO"):
+        accelerators = _gpu_accelerators(config)
+        if "tensorrt" in accelerators and "TensorrtExecutionProvider" in available:
+            options = _tensorrt_options(accelerators["tensorrt"])
+            providers.append(("TensorrtExecutionProvider", {"device_id": str(device), **options}))
+        if "CUDAExecutionProvider" in available:
+            options = _cuda_options(config, accelerators.get("cuda", {}))
+            providers.append(("CUDAExecutionProvider", {"device_id": str(device), **options}))
+    return [*providers, ("CPUExecutionProvider", {})]
+
+
+def _gpu_accelerators(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    accelerators = config.get("optimization", {}).get("execution_accelerators", {})
+    return {
+        each["name"]: dict(each.get("parameters", {})) for each in accelerators.get("gpu_execution_accelerator", [])
+    }
+
+
+def _cuda_options(config: Mapping[str, Any], accelerator: Mapping[str, str]) -> dict[str, str]:
+    own = {key: value for key in CUDA_PARAMETERS if (value := _parameter(config, key)) is not None}
+    return {key: CUDA_CHOICES.get(key, {}).get(value, value) for key, value in {**own, **accelerator}.items()}
+
+
+def _tensorrt_options(accelerator: Mapping[str, str]) -> dict[str, str]:
+    parameters = dict(accelerator)
+    precision = _choice("precision_mode", parameters.pop("precision_mode", "FP32"), TENSORRT_PRECISIONS)
+    options = {TENSORRT_NAMES.get(key, key): value for key, value in parameters.items()}
+    return {**options, precision: "1"} if precision else options
+
+
+def _parameter(config: Mapping[str, Any], key: str) -> str | None:
+    value = config.get("parameters", {}).get(key)
+    return None if value is None else str(value["string_value"])
+
+
+def _count(config: Mapping[str, Any], key: str) -> int:
+    value = _parameter(config, key) or "0"
+    if not value.isdecimal():
+        raise ValueError(f"parameter {key}: wanted a number of threads, 0 for ONNX Runtime's own choice, got {value!r}")
+    return int(value)
+
+
+def _choice(key: str, value: str, choices: Mapping[str, Any]) -> Any:
+    if value not in choices:
+        raise ValueError(f"{key}: wanted one of {', '.join(choices)}, got {value!r}")
+    return choices[value]

