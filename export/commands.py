@@ -1,0 +1,70 @@
+"""`histoserve export` and `histoserve train`."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from histoserve.export.graph import ServedGraph, onnx_from_module
+from histoserve.export.repository import write_network
+from histoserve.export.verify import verify
+
+HERE = Path(__file__).parent
+SIDES = (64, 128)
+"""Sizes, divisible by 32, at which a graph is compared with PyTorch before it is delivered."""
+
+
+def part(folder: str, name: str) -> object:
+    """The module of pipeline `name` in `networks` or `training`; ValueError naming those that exist."""
+    known = sorted(path.stem for path in (HERE / "training").glob("*.py") if (HERE / "networks" / path.name).exists())
+    known = [stem for stem in known if not stem.startswith("_")]
+    if name not in known:
+        raise ValueError(f"no network is called {name!r}; there are: {', '.join(known)}")
+    return importlib.import_module(f"histoserve.export.{folder}.{name}")
+
+
+def samples(served: ServedGraph) -> list[tuple[np.ndarray, ...]]:
+    """Seeded noise of two sizes in the shape of the example; real tiles are compared in the tests."""
+    random = np.random.default_rng(0)
+    result = []
+    for side in SIDES:
+        arrays = []
+        for name, tensor in zip(served.inputs, served.example, strict=True):
+            free = served.dynamic.get(name, {})
+            shape = [side if axis in free and axis else extent for axis, extent in enumerate(tensor.shape)]
+            array = random.integers(0, 256, shape) if tensor.dtype == torch.uint8 else random.normal(0, 1, shape)
+            arrays.append(array.astype(tensor.numpy().dtype))
+        result.append(tuple(arrays))
+    return result
+
+
+def export(name: str, weights: Path | None, repository: Path) -> None:
+    """Exports the graphs of pipeline `name`, compares them with PyTorch, and puts them into `repository`.
+
+    `weights` is what `histoserve train` left; without it, the weights that come with histoserve.
+    """
+    console = Console()
+    network = part("networks", name)
+    path = weights or HERE / "weights" / f"{name}.pt"
+    if not path.is_file():
+        raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    for served in network.served(state):  # type: ignore[attr-defined]
+        graph = onnx_from_module(served)
+        differences = verify(graph, served.module, served.outputs, samples(served))
+        target = write_network(repository, served, graph)
+        printed = ", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items())
+        console.print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB; against PyTorch: {printed}", soft_wrap=True)
+
+
+def train(name: str, data: Path, out: Path, width: float | None, epochs: int, seed: int) -> None:
+    """Trains pipeline `name` on `data`, going on from what an interrupted run left in `out`."""
+    training = part("training", name)
+    best = training.train(data, out, width=width, epochs=epochs, seed=seed)  # type: ignore[attr-defined]
+    halved = out / f"{name}.pt"
+    state = torch.load(best, weights_only=True)
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, halved)
+    Console().print(f"best weights, as float16: {halved}\nnow: histoserve export {name} --weights {halved}")

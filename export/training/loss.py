@@ -1,0 +1,45 @@
+"""The losses of CN114627142A: cost-sensitive cross entropy, and what its branches need beside it."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def cost_matrix(row_costs: tuple[float, ...]) -> Tensor:
+    """W (M, M): `row_costs[j]` for taking a true j for anything else, 0 on the diagonal ([0071-0073])."""
+    costs = torch.tensor(row_costs)[:, None].expand(-1, len(row_costs))
+    return costs * (1 - torch.eye(len(row_costs)))
+
+
+def cost_sensitive(logits: Tensor, target: Tensor, costs: Tensor, weight: float) -> Tensor:
+    """`CE(y, ŷ) + λ Σ_k softmax(ŷ)_k W[y, k]` per pixel, averaged ([0080-0085]).
+
+    `logits` (B, M, H, W), `target` int64 (B, H, W), `costs` (M, M), `weight` λ.
+    """
+    expected = (logits.softmax(1) * costs[target].permute(0, 3, 1, 2)).sum(1)
+    return functional.cross_entropy(logits, target) + weight * expected.mean()
+
+
+def dice(logits: Tensor, target: Tensor, smooth: float = 1e-3) -> Tensor:
+    """One minus the Dice overlap of each class, averaged over those present in `target`."""
+    truth = functional.one_hot(target, logits.shape[1]).permute(0, 3, 1, 2).float()
+    found = logits.softmax(1)
+    overlap = (found * truth).sum((0, 2, 3))
+    total = (found + truth).sum((0, 2, 3))
+    present = truth.sum((0, 2, 3)) > 0
+    return (1 - (2 * overlap + smooth) / (total + smooth))[present].mean()
+
+
+def slope(distances: Tensor) -> Tensor:
+    """Central differences of H along x and of V along y: (B, 2, H, W), of the same size, 0 on the border."""
+    horizontal, vertical = distances[:, 0], distances[:, 1]
+    along_x = functional.pad((horizontal[:, :, 2:] - horizontal[:, :, :-2]) / 2, (1, 1))
+    along_y = functional.pad((vertical[:, 2:] - vertical[:, :-2]) / 2, (0, 0, 1, 1))
+    return torch.stack([along_x, along_y], 1)
+
+
+def distance_loss(found: Tensor, truth: Tensor, nucleus: Tensor) -> Tensor:
+    """Squared error everywhere plus the squared error of the slope inside nuclei; `nucleus` bool (B, H, W)."""
+    inside = nucleus[:, None].float()
+    steepness = ((slope(found) - slope(truth)) ** 2 * inside).sum() / (2 * inside.sum() + 1e-6)
+    return functional.mse_loss(found, truth) + steepness
