@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := client deploy ensemble export model_repository
+PACKAGES := benchmark client deploy ensemble export model_repository
 OUT ?= out/demo
 SLIDE ?= $(firstword $(wildcard ../shared/data/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 

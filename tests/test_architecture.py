@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("client", "deploy", "ensemble", "export", "model_repository")
+FOLDERS = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository")
 MAY_IMPORT = {
+    "benchmark": {"benchmark", "client", "deploy", "ensemble", "export"},
     "client": {"client", "deploy"},
     "deploy": {"deploy"},
     "ensemble": {"ensemble"},

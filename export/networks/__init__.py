@@ -1,0 +1,1 @@
+"""The networks of the pipelines, and what of each is served: one file a pipeline, and the parts they share."""

@@ -1,0 +1,1 @@
+"""How good served results are, against labelled data."""

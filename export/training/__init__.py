@@ -1,0 +1,1 @@
+"""How the networks are trained: one file a pipeline, and the loop they share."""

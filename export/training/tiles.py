@@ -90,15 +90,15 @@ def vary_stain(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """The same tissue with more or less of each stain, another exposure, focus and noise."""
     density = -np.log((image.astype(np.float32) + 1) / 256)
     amounts = density.reshape(-1, 3) @ UNMIX
-    amounts = amounts * random.normal(1, 0.2, 3).clip(0.4, 1.8) + random.normal(0, 0.02, 3)
+    amounts = amounts * random.normal(1, 0.15, 3).clip(0.4, 1.8) + random.normal(0, 0.02, 3)
     light = np.exp(-(amounts.astype(np.float32) @ STAINS).reshape(image.shape)) * 256 - 1
-    light = (light - 128) * random.normal(1, 0.08) + 128 + random.normal(0, 8, 3)
+    light = (light - 128) * random.normal(1, 0.05) + 128 + random.normal(0, 5, 3)
     light = light.astype(np.float32)
     side = image.shape[0]
-    if random.random() < 0.3:
+    if random.random() < 0.15:
         small = cv2.resize(light, None, fx=(f := random.uniform(0.4, 0.8)), fy=f, interpolation=cv2.INTER_AREA)
         light = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-    if random.random() < 0.2:
+    if random.random() < 0.1:
         light = light + random.normal(0, random.uniform(1, 6), light.shape).astype(np.float32)
     return light.clip(0, 255).astype(np.uint8)
 

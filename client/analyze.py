@@ -1,0 +1,206 @@
+"""A slide from its file to its result.
+
+slide ─▶ tissue ─▶ grid ─▶ stream ⇢ `<pipeline>_tiles` ⇢ rows ─▶ `<pipeline>_slide` ─▶ result folder
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from histoserve.client.connect import Wire
+from histoserve.client.contract import Contract
+from histoserve.client.encode import Encoding, encode
+from histoserve.client.errors import OutputError, ServerError, SlideError, WrongUsage
+from histoserve.client.grid import PlannedTile, grid, tile_size
+from histoserve.client.pipelines import PipelineRows, rows_of
+from histoserve.client.resolution import Resolution, check_network, resolve
+from histoserve.client.results.folder import LAST, ResultFolder
+from histoserve.client.results.geojson import write_geojson
+from histoserve.client.results.overview import LONGEST_PX, Overview
+from histoserve.client.results.result_json import (
+    client_version,
+    describe_models,
+    describe_slide,
+    describe_tiles,
+    write_result,
+)
+from histoserve.client.slide import RGB, Slide, open_slide
+from histoserve.client.stream import Outcome, Steps, Width, stream
+from histoserve.client.tissue import Tissue, find_tissue
+
+REQUEST_BYTES = 16 * 2**20
+"""Uncompressed pixels in a request, unless --batch says otherwise: larger ones save nothing and hold up others."""
+
+UNLIMITED_BATCH = 32
+"""Tiles in a request where the contract sets no limit."""
+
+READERS = max(1, min(4, os.cpu_count() or 1))
+"""Reading is the client's bottleneck; more than four threads wait for the same file."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user wants."""
+
+    slide: Path
+    pipeline: str
+    out: Path
+    mpp: float | None = None
+    """µm/px, if the user knows better than the file."""
+    in_flight: int = 4
+    batch: int | None = None
+    """Tiles in a request; None: as many as the contract allows, within reason."""
+    encoding: Encoding = field(default_factory=Encoding)
+
+
+class Watcher(Protocol):
+    """Is told how far an analysis is."""
+
+    def phase(self, text: str) -> None:
+        """What is done now."""
+
+    def planned(self, tiles: int) -> None:
+        """How many tiles there are to do."""
+
+    def done(self, tiles: int) -> None:
+        """How many more are done."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a finished analysis left."""
+
+    result: dict[str, Any]
+    """As in `result.json`."""
+
+    @property
+    def failed(self) -> int:
+        """Tiles that could not be analysed."""
+        return len(self.result["tiles"]["failed"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one slide is analysed."""
+
+    level: int
+    """Of the slide, that is read."""
+    batch: int
+    """Tiles in a request."""
+    thumbnail: RGB
+    tissue: Tissue
+    tiles: list[PlannedTile]
+    """Those whose cores hold tissue."""
+
+
+def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], watcher: Watcher) -> Report:
+    """Leaves the complete result in `order.out`, or raises HistoserveError and leaves nothing."""
+    make_rows = rows_of(order.pipeline)
+    timings = _Timings(watcher)
+    with ExitStack() as stack:
+        folder = stack.enter_context(ResultFolder(order.out))
+        slide = stack.enter_context(open_slide(order.slide))
+        resolution = resolve(slide.name, order.mpp, slide.stated_mpp, slide.objective_power)
+        with timings.phase("connecting"):
+            wire = stack.enter_context(connect())
+            contract, versions = wire.contract(order.pipeline), wire.versions()
+        with timings.phase("planning"):
+            plan = make_plan(order, slide, resolution, contract)
+        rows = make_rows(contract, resolution.mpp)
+        watcher.planned(len(plan.tiles))
+        with timings.phase("analysing"):
+            outcome = _run(order, slide, plan, rows, wire, watcher)
+        with timings.phase("finishing"):
+            rows.finish(wire.infer)
+        with timings.phase("writing"), _writing(order.out):
+            write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features())
+            overview = Overview(plan.thumbnail, slide.l0_size[0])
+            rows.draw(overview)
+            overview.write(folder.path("overview.png"))
+        result = {
+            "histoserve": client_version(),
+            "slide": describe_slide(slide, resolution, plan.level),
+            "pipeline": describe_models(contract, versions),
+            "encoding": str(order.encoding),
+            "tiles": describe_tiles(len(plan.tiles), outcome.sent, outcome.failed),
+            "seconds": timings.seconds,
+            "result": rows.result(_analysed_mm2(plan, outcome, resolution.mpp)),
+        }
+        with _writing(order.out):
+            write_result(folder.path(LAST), result)
+            folder.commit()
+    return Report(result)
+
+
+def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Contract) -> Plan:
+    """Raises SlideError for a slide that the network cannot be used on, WrongUsage for a batch over the contract's."""
+    check_network(slide.name, resolution.mpp, contract.mpp)
+    try:
+        size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, resolution.mpp)
+    except ValueError as error:
+        raise ServerError(f"The server's pipeline {order.pipeline} cannot be used on {slide.name}: {error}.") from error
+    level = slide.level_for(contract.mpp / resolution.mpp)
+    tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
+    batch = _batch(order.batch, contract.max_batch, tile_bytes)
+    thumbnail = slide.thumbnail(LONGEST_PX)
+    tissue = find_tissue(thumbnail, slide.l0_size, resolution.mpp)
+    tiles = [tile for tile in grid(*slide.l0_size, size) if tissue.in_core(tile.core)]
+    return Plan(level, batch, thumbnail, tissue, tiles)
+
+
+def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire, watcher: Watcher) -> Outcome:
+    model = f"{order.pipeline}_tiles"
+    steps = Steps(
+        read=lambda tile: encode(slide.read(tile.region, plan.level), order.encoding),
+        ask=lambda tiles, images: wire.infer(model, rows.request(tiles, images)),
+        take=rows.take,
+        progress=watcher.done,
+        stop=wire.stop,
+    )
+    outcome = stream(plan.tiles, steps, Width(plan.batch, order.in_flight, READERS))
+    if plan.tiles and not outcome.done:
+        raise SlideError(f"None of the {len(plan.tiles)} tiles could be analysed: {outcome.failed[0].reason}")
+    return outcome
+
+
+def _batch(wanted: int | None, limit: int | None, tile_bytes: float) -> int:
+    if not wanted:
+        return max(1, min(limit or UNLIMITED_BATCH, int(REQUEST_BYTES / tile_bytes)))
+    if limit is not None and wanted > limit:
+        raise WrongUsage(f"--batch {wanted} is more than the server takes: its limit is {limit} tiles in a request.")
+    return wanted
+
+
+def _analysed_mm2(plan: Plan, outcome: Outcome, mpp: float) -> float:
+    """Tissue in the cores of the tiles that were analysed."""
+    failed = {each.tile.index for each in outcome.failed}
+    return sum(plan.tissue.l0_area(tile.core) for tile in plan.tiles if tile.index not in failed) * (mpp / 1000) ** 2
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"The result cannot be written to {out}: {error.strerror}. Make room, or give another folder with -o."
+        ) from error
+
+
+class _Timings:
+    """Seconds of each phase, in order."""
+
+    def __init__(self, watcher: Watcher):
+        self._watcher = watcher
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        self._watcher.phase(name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)

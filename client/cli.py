@@ -1,0 +1,207 @@
+"""The command `histoserve`. Exit: 0 complete, 1 failed, 2 wrong usage, 3 finished but some tiles failed."""
+
+import importlib
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from histoserve.client.errors import HistoserveError, WrongUsage
+
+FAILED, SOME_TILES_FAILED = 1, 3
+
+app = typer.Typer(
+    help="From trained pathology networks and whole-slide images to results, through NVIDIA Triton.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+complaints = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+Repository = Annotated[Path | None, typer.Option(help="Model repository; without it the installed one.")]
+
+
+def main() -> None:
+    """Runs the command; `kill` ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    app()
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What is expected to go wrong is told without a traceback."""
+    try:
+        yield
+    except HistoserveError as error:
+        complaints.print(f"histoserve: {error}")
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        complaints.print("histoserve: interrupted; nothing was written.")
+        raise typer.Exit(FAILED) from error
+
+
+@app.command()
+def analyze(
+    slide: Annotated[Path, typer.Argument(metavar="SLIDE", help="Anything OpenSlide opens, or a PNG, JPEG or TIFF.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for result.json, PIPELINE.geojson, overview.png.")],
+    pipeline: Annotated[str, typer.Option(metavar="NAME", help="What to look for, as in `nuclei`.")],
+    server: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT", help="gRPC address; may be repeated. Without it one is started here."),
+    ] = None,
+    mpp: Annotated[float | None, typer.Option(help="µm per pixel, if the file does not say or is wrong.")] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="Requests that the servers hold at a time.")] = 4,
+    batch: Annotated[int, typer.Option(min=0, help="Tiles in a request; 0: as many as the server takes.")] = 0,
+    encoding: Annotated[str, typer.Option(help="raw (exact) or jpeg[:QUALITY] (changes pixels).")] = "raw",
+    deadline: Annotated[float, typer.Option(min=1, help="Seconds until an unanswered request ends the run.")] = 300,
+) -> None:
+    """Turns a slide into a result."""
+    # The others are quick to start without these.
+    from histoserve.client.analyze import Order
+    from histoserve.client.analyze import analyze as analyze_slide
+    from histoserve.client.connect import connect
+    from histoserve.client.encode import encoding_from_text
+
+    addresses = [each for value in server or [] for each in value.split(",")]
+    with _in_words():
+        order = Order(slide, pipeline, out, mpp, in_flight, batch or None, encoding_from_text(encoding))
+        with _Bar() as bar:
+            report = analyze_slide(order, partial(connect, addresses, pipeline, deadline), bar)
+    if report.failed:
+        tiles = "1 tile" if report.failed == 1 else f"{report.failed} tiles"
+        complaints.print(f"histoserve: {tiles} could not be analysed, see {out / 'result.json'}.")
+        raise typer.Exit(SOME_TILES_FAILED)
+
+
+@app.command()
+def serve(
+    repository: Repository = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="gRPC port on loopback; without it 8001.")] = None,
+) -> None:
+    """Runs Triton from the wheel, for this machine only."""
+    with _in_words():
+        run_server = _lazily("histoserve.deploy.local.serve", "serve", "server")
+    raise typer.Exit(run_server(repository=repository, port=port))
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
+    weights: Annotated[Path | None, typer.Option(help="What `train` left; without it the installed ones.")] = None,
+    repository: Repository = None,
+) -> None:
+    """Turns a network into verified graphs in a model repository."""
+    with _in_words():
+        export_network = _lazily("histoserve.export.commands", "export", "export")
+        _ask(export_network, name, weights, repository or _installed_repository())
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
+    data: Annotated[Path, typer.Option(help="Folder of the training data.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the weights; an interrupted run goes on there.")],
+    width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Trains a pipeline's network."""
+    with _in_words():
+        _ask(_lazily("histoserve.export.commands", "train", "export"), name, data, out, width, epochs, seed)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to measure: watershed, serving.")],
+    image: Annotated[Path | None, typer.Option(help="A tile at the network's mpp; without it a phantom.")] = None,
+) -> None:
+    """Measures ratios against a baseline of the same run; fails under the target."""
+    with _in_words():
+        code = _ask(_lazily("histoserve.benchmark", "bench", "dev"), name, image)
+    raise typer.Exit(code)
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(metavar="OUT.tiff", help="The slide to write.")],
+    kind: Annotated[str, typer.Option(help="What it shows.")] = "he",
+    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Pixels.")] = "4096x4096",
+    mpp: Annotated[float, typer.Option(help="µm per pixel.")] = 0.25,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal slides.")] = 0,
+    truth: Annotated[Path | None, typer.Option(help="Also write what is on it, as GeoJSON.")] = None,
+) -> None:
+    """Draws a slide that never was tissue, with a known truth."""
+    width, _, height = size.partition("x")
+    with _in_words():
+        if not (width.isdigit() and height.isdigit()):
+            raise WrongUsage(f"--size {size!r} is none: give WIDTHxHEIGHT in pixels, as in 4096x4096.")
+        write = _lazily("histoserve.client.phantom", "write_phantom", "server")
+        pixels = (int(width), int(height))
+        _ask(partial(write, out, kind=kind, size=pixels, mpp=mpp, seed=seed, truth=truth))
+
+
+class _Rate(ProgressColumn):
+    """Tiles per second, of the whole run."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed / task.elapsed:.1f} tiles/s" if task.elapsed else "")
+
+
+class _Bar:
+    """The watcher of an analysis on a terminal."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=complaints)
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def phase(self, text: str) -> None:
+        self._progress.update(self._task, description=text)
+
+    def planned(self, tiles: int) -> None:
+        self._progress.reset(self._task, total=tiles)
+
+    def done(self, tiles: int) -> None:
+        self._progress.advance(self._task, tiles)
+
+
+def _lazily(module: str, name: str, extra: str) -> Callable[..., Any]:
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise HistoserveError(
+            f"This command needs more than is installed ({error}): pip install 'histoserve[{extra}]'."
+        ) from error
+    return function
+
+
+def _ask(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls it; the other folders say by ValueError that what the user asked for cannot be done."""
+    try:
+        return function(*arguments)
+    except (ValueError, OSError) as error:
+        raise HistoserveError(str(error)) from error
+
+
+def _installed_repository() -> Path:
+    path: Path = _lazily("histoserve.deploy.local.serve", "installed_repository", "server")()
+    return path
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,67 @@
+"""From the addresses on the command line, or from none, to servers that answer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from histoserve.client.contract import Contract
+from histoserve.client.errors import ServerError, WrongUsage
+from histoserve.client.servers import Servers
+from histoserve.client.wire import Arrays, Outputs, Server
+
+
+class Wire(Protocol):
+    """What an analysis needs of its servers."""
+
+    def versions(self) -> list[str]:
+        """Of Triton on the servers, each once."""
+
+    def contract(self, pipeline: str) -> Contract:
+        """What the pipeline wants of its client."""
+
+    def infer(self, model: str, arrays: Arrays) -> Outputs:
+        """Raises Refused, Internal, or what must end the run."""
+
+    def stop(self) -> None:
+        """Makes every `infer` end at once."""
+
+
+@contextmanager
+def connect(addresses: Sequence[str], pipeline: str, deadline: float) -> Iterator[Wire]:
+    """To the servers at `addresses`; without any, to one that is started here and stopped at the end."""
+    if addresses:
+        with _connected(addresses, deadline) as wire:
+            yield wire
+        return
+    with _local(pipeline) as address, _connected([address], deadline) as wire:
+        yield wire
+
+
+@contextmanager
+def _connected(addresses: Sequence[str], deadline: float) -> Iterator[Wire]:
+    if len(set(addresses)) < len(addresses):
+        raise WrongUsage(f"--server names the same address twice: {', '.join(addresses)}.")
+    servers = Servers([Server(address) for address in addresses], deadline)
+    try:
+        yield servers
+    finally:
+        servers.stop()
+
+
+@contextmanager
+def _local(pipeline: str) -> Iterator[str]:
+    # Not needed, and mostly not installed, where the servers are elsewhere.
+    try:
+        from histoserve.deploy.local.serve import installed_repository
+        from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
+    except ImportError as error:
+        raise ServerError(
+            f"Without --server a server is started on this machine, which needs more than is installed ({error}): "
+            "pip install 'histoserve[server]', or name a running one with --server HOST:PORT."
+        ) from error
+    models = [f"{pipeline}_tiles", f"{pipeline}_slide"]
+    try:
+        with LocalTriton(installed_repository(), models=models) as triton:
+            yield triton.grpc
+    except LocalTritonError as error:
+        raise ServerError(str(error)) from error

@@ -1,0 +1,141 @@
+"""What a pipeline wants of its client, gathered from the configs of its models on the server.
+
+The server's configs are the one place where it stands; nothing of it is written down here.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from histoserve.client.errors import ServerError
+
+OF_ONE_MODEL = {"graph_sha256"}
+"""Parameters that describe a model, not its pipeline: each model may say something else."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the server says of one model."""
+
+    name: str
+    version: str
+    max_batch: int
+    """0: the model does not batch."""
+    parameters: Mapping[str, str]
+    steps: tuple[str, ...] = ()
+    """Models that an ensemble runs."""
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """One model as `result.json` names it."""
+
+    name: str
+    version: str
+    graph_sha256: str | None
+    """Of the network's graph, None for a model without one."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a pipeline wants of its client."""
+
+    pipeline: str
+    parameters: Mapping[str, str]
+    inputs: tuple[str, ...]
+    """Of `<pipeline>_tiles`."""
+    max_batch: int | None
+    """Most tiles in one request, None for no limit."""
+    models: tuple[ModelRecord, ...]
+    """By name."""
+
+    @property
+    def tile_px(self) -> int:
+        """Side of the network's input."""
+        return int(self.number("tile_px"))
+
+    @property
+    def mpp(self) -> float:
+        """µm/px at which the network was trained."""
+        return self.number("mpp")
+
+    @property
+    def margin_px(self) -> float:
+        """Network px around a core; a pipeline that says nothing needs none."""
+        return self.number("margin_px") if "margin_px" in self.parameters else 0.0
+
+    def number(self, name: str) -> float:
+        """A finite parameter ≥ 0; raises ServerError where it is missing or none."""
+        text = self.text(name)
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise ServerError(
+                f"The server's pipeline {self.pipeline} says {name} = {text!r} in its configs, a number was wanted. "
+                "Export its models again."
+            )
+        return number
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A parameter that lists names, separated by commas."""
+        return tuple(each.strip() for each in self.text(name).split(","))
+
+    def text(self, name: str) -> str:
+        """A parameter as it stands; raises ServerError where it is missing."""
+        if name not in self.parameters:
+            raise ServerError(
+                f"The server's pipeline {self.pipeline} says no {name} in the parameters of its configs "
+                f"({', '.join(record.name for record in self.models)}). Serve a model repository of this version."
+            )
+        return self.parameters[name]
+
+
+def contract_from_configs(pipeline: str, config_of: Callable[[str], ModelConfig]) -> Contract:
+    """From `<pipeline>_tiles`, `<pipeline>_slide` and the steps of both; `config_of` asks the server.
+
+    Raises ServerError where two models contradict each other.
+    """
+    tiles = _with_steps(f"{pipeline}_tiles", config_of)
+    models = {**tiles, **_with_steps(f"{pipeline}_slide", config_of)}
+    limits = [config.max_batch for config in tiles.values() if config.max_batch > 0]
+    return Contract(
+        pipeline=pipeline,
+        parameters=_union(pipeline, models.values()),
+        inputs=tiles[f"{pipeline}_tiles"].inputs,
+        max_batch=min(limits, default=None),
+        models=tuple(
+            ModelRecord(name, models[name].version, models[name].parameters.get("graph_sha256"))
+            for name in sorted(models)
+        ),
+    )
+
+
+def _with_steps(name: str, config_of: Callable[[str], ModelConfig]) -> dict[str, ModelConfig]:
+    configs: dict[str, ModelConfig] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in configs:
+            configs[each] = config_of(each)
+            waiting.extend(configs[each].steps)
+    return configs
+
+
+def _union(pipeline: str, configs: Iterable[ModelConfig]) -> dict[str, str]:
+    union: dict[str, str] = {}
+    said_by: dict[str, str] = {}
+    for config in configs:
+        for name, text in config.parameters.items():
+            # Triton's own parameters (EXECUTION_ENV_PATH, …) are in capitals and concern one model.
+            if name in OF_ONE_MODEL or name.isupper():
+                continue
+            if union.setdefault(name, text) != text:
+                raise ServerError(
+                    f"The server's pipeline {pipeline} contradicts itself: {said_by[name]} says {name} = "
+                    f"{union[name]!r}, {config.name} says {text!r}. Correct one config and load the model again."
+                )
+            said_by.setdefault(name, config.name)
+    return union

@@ -1,0 +1,49 @@
+"""What can go wrong, by who is at fault: the user, the slide, the server, or one request.
+
+Every message says what was wanted, what came, where, and what to do; the command line prints it without a traceback.
+`Unavailable`, `Internal` and `Refused` belong to one request; whoever sends decides what follows from them.
+"""
+
+
+class HistoserveError(Exception):
+    """Something expected went wrong; the command ends with `exit_code`."""
+
+    exit_code = 1
+
+
+class WrongUsage(HistoserveError):
+    """The command was given something it cannot use."""
+
+    exit_code = 2
+
+
+class OutputError(HistoserveError):
+    """The result cannot be written."""
+
+
+class SlideError(HistoserveError):
+    """The slide cannot be opened, or its resolution is unknown or implausible."""
+
+
+class UnreadableRegion(SlideError):
+    """One region of an open slide cannot be read; others may."""
+
+
+class ServerError(HistoserveError):
+    """The server is not one that can analyse this slide."""
+
+
+class Unavailable(ServerError):
+    """No answer, or none in time: the same request may succeed later or elsewhere."""
+
+
+class Internal(ServerError):
+    """The server failed on the request, through its own fault or the request's: worth few more tries."""
+
+
+class Refused(ServerError):
+    """The server says that the request is wrong: never worth another try."""
+
+
+class Stopped(HistoserveError):
+    """The run was stopped from outside."""

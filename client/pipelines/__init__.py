@@ -1,0 +1,50 @@
+"""What the client does with the rows of a pipeline: one file each, which is all that a further pipeline needs here.
+
+A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from histoserve.client.contract import Contract
+from histoserve.client.errors import WrongUsage
+from histoserve.client.grid import PlannedTile
+from histoserve.client.results.overview import Overview
+from histoserve.client.wire import Arrays, Outputs
+
+
+class PipelineRows(Protocol):
+    """The rows of one slide, from the first tile to the result files."""
+
+    def __init__(self, contract: Contract, slide_mpp: float):
+        """For a slide of `slide_mpp` µm/px."""
+
+    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
+        """The inputs of `<pipeline>_tiles`; called by several threads."""
+
+    def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
+        """Keeps the rows of one request; raises ServerError for rows that contradict themselves."""
+
+    def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
+        """Makes the rows of all tiles, which came in any order, the slide's result, by `<pipeline>_slide`."""
+
+    def result(self, tissue_mm2: float) -> dict[str, Any]:
+        """The result in `result.json`; `tissue_mm2` is the tissue that was analysed."""
+
+    def features(self) -> Iterator[dict[str, Any]]:
+        """The GeoJSON features, in an order that depends on the result alone."""
+
+    def draw(self, overview: Overview) -> None:
+        """Draws the result onto the thumbnail."""
+
+
+def rows_of(pipeline: str) -> type[PipelineRows]:
+    """Raises WrongUsage for a pipeline that the client does not know."""
+    known = [module.name for module in pkgutil.iter_modules(__path__)]
+    if pipeline not in known:
+        raise WrongUsage(f"--pipeline {pipeline!r} is unknown; this client knows {', '.join(sorted(known))}.")
+    module = importlib.import_module(f"{__name__}.{pipeline}")
+    rows: type[PipelineRows] = module.Rows
+    return rows

@@ -1,0 +1,196 @@
+"""Nuclei: the rows of the tiles, one of each nucleus that two tiles saw, and what is written of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoserve.client.contract import Contract
+from histoserve.client.errors import ServerError
+from histoserve.client.grid import PlannedTile
+from histoserve.client.results.geojson import detection
+from histoserve.client.results.overview import PALETTE, Overview
+from histoserve.client.wire import Arrays, Outputs
+
+FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "CENTROID": (np.float32, (2,)),
+    "BOX": (np.float32, (4,)),
+    "TYPE": (np.uint8, ()),
+    "TYPE_PROBABILITY": (np.float32, ()),
+    "AREA": (np.float32, ()),
+    "TILE_INDEX": (np.int32, ()),
+    "CORE": (np.float32, (4,)),
+}
+"""What `nuclei_slide` takes of each nucleus, in level-0 px; all but CORE are outputs of `nuclei_tiles`."""
+
+DRAWN_AT_ONCE = 10_000
+"""Outlines given to OpenCV together: few calls, little memory."""
+
+
+class Rows:
+    """The nuclei of one slide."""
+
+    def __init__(self, contract: Contract, slide_mpp: float):
+        self._types = contract.names("types")
+        self._slide_model = f"{contract.pipeline}_slide"
+        self._mpp = slide_mpp
+        # Twice the server's seam: both rows of a nucleus that two tiles saw lie inside, though their centres differ.
+        self._l0_seam = 2 * contract.number("seam_px") * contract.mpp / slide_mpp
+        self._batches: list[Outputs] = []
+        self._nuclei = _joined([])
+
+    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
+        """As PipelineRows.request."""
+        return {
+            "TILE": images,
+            "REGION": np.array([tile.region for tile in tiles], np.float32),
+            "CORE": np.array([tile.core for tile in tiles], np.float32),
+        }
+
+    def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
+        """As PipelineRows.take."""
+        _check(outputs, len(tiles), len(self._types))
+        place = outputs["TILE_INDEX"]
+        self._batches.append(
+            {
+                **outputs,
+                "TILE_INDEX": np.array([tile.index for tile in tiles], np.int32)[place],
+                "CORE": np.array([tile.core for tile in tiles], np.float32)[place],
+            }
+        )
+
+    def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
+        """As PipelineRows.finish."""
+        nuclei = _joined(self._batches)
+        self._batches.clear()
+        # By tile, then by position: what is sent does not depend on when a row came.
+        order = _order(nuclei, ["TILE_INDEX", "CENTROID", "BOX", "TYPE", "AREA"])
+        near = _near_seam(nuclei["CENTROID"][order], nuclei["CORE"][order], self._l0_seam)
+        keep = ~near
+        if near.any():
+            answer = infer(self._slide_model, {name: nuclei[name][order[near]] for name in FIELDS})["KEEP"]
+            if answer.shape != (int(near.sum()),):
+                raise ServerError(f"{self._slide_model} answered KEEP {answer.shape} to {near.sum()} rows.")
+            keep[near] = answer
+        kept = _select(nuclei, order[keep])
+        self._nuclei = _select(kept, _order(kept, ["CENTROID", "BOX", "TILE_INDEX"]))
+
+    def result(self, tissue_mm2: float) -> dict[str, Any]:
+        """As PipelineRows.result."""
+        counts = self._counts()
+        types = {name: _count(int(n), tissue_mm2) for name, n in zip(self._types, counts, strict=True)}
+        return {"nuclei": _count(int(counts.sum()), tissue_mm2), "types": types, "tissue_mm2": round(tissue_mm2, 6)}
+
+    def features(self) -> Iterator[dict[str, Any]]:
+        """As PipelineRows.features; by centroid, from top to bottom."""
+        nuclei = self._nuclei
+        classes = [{"name": name, "color": _colour(i)} for i, name in enumerate(self._types)]
+        areas, centroids = nuclei["AREA"].astype(float), nuclei["CENTROID"].astype(float)
+        contours = self._contours()
+        for i in range(len(contours)):
+            measurements = {
+                "Area µm^2": round(areas[i] * self._mpp**2, 2),
+                "Area px^2": round(areas[i], 2),
+                "Type probability": round(float(nuclei["TYPE_PROBABILITY"][i]), 4),
+                "Centroid X px": round(centroids[i, 0], 2),
+                "Centroid Y px": round(centroids[i, 1], 2),
+            }
+            yield detection(contours[i], classes[nuclei["TYPE"][i] - 1], measurements)
+
+    def draw(self, overview: Overview) -> None:
+        """As PipelineRows.draw; outlines in the colour of the type."""
+        contours = self._contours()
+        for i in range(len(self._types)):
+            chosen = np.flatnonzero(self._nuclei["TYPE"] == i + 1)
+            for start in range(0, len(chosen), DRAWN_AT_ONCE):
+                overview.outline([contours[j] for j in chosen[start : start + DRAWN_AT_ONCE]], _colour(i))
+        counts = self._counts()
+        overview.legend([(f"{name} ({counts[i]})", _colour(i)) for i, name in enumerate(self._types)])
+
+    def _counts(self) -> NDArray[np.int64]:
+        return np.bincount(self._nuclei["TYPE"], minlength=len(self._types) + 1)[1:]
+
+    def _contours(self) -> "_Contours":
+        return _Contours(self._nuclei["CONTOUR"], self._nuclei["CONTOUR_END"])
+
+
+@dataclass(frozen=True)
+class _Contours:
+    """Contours one behind the other, as if they were a list."""
+
+    points: NDArray[np.float32]
+    ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, i: int) -> NDArray[np.float32]:
+        return self.points[self.ends[i - 1] if i else 0 : self.ends[i]]
+
+
+def _colour(type_number: int) -> tuple[int, int, int]:
+    return PALETTE[type_number % len(PALETTE)]
+
+
+def _count(count: int, tissue_mm2: float) -> dict[str, float | None]:
+    return {"count": count, "per_mm2": round(count / tissue_mm2, 2) if tissue_mm2 > 0 else None}
+
+
+def _check(outputs: Outputs, tiles: int, types: int) -> None:
+    """Raises ServerError if the outputs of one request do not fit together."""
+    count = len(outputs["CENTROID"])
+    for name, (dtype, shape) in FIELDS.items():
+        if name != "CORE" and (outputs[name].dtype != dtype or outputs[name].shape != (count, *shape)):
+            raise _unfit(f"{name} {outputs[name].dtype} {outputs[name].shape} beside {count} centroids")
+    steps = np.diff(outputs["CONTOUR_END"], prepend=0)
+    if len(steps) != count or (steps < 1).any() or steps.sum() != len(outputs["CONTOUR"]):
+        raise _unfit(f"CONTOUR_END of {len(steps)} contours that do not divide {len(outputs['CONTOUR'])} vertices")
+    if ((outputs["TILE_INDEX"] < 0) | (outputs["TILE_INDEX"] >= tiles)).any():
+        raise _unfit(f"a TILE_INDEX outside a request of {tiles} tiles")
+    if ((outputs["TYPE"] < 1) | (outputs["TYPE"] > types)).any():
+        raise _unfit(f"a TYPE outside 1 to {types}")
+
+
+def _unfit(what: str) -> ServerError:
+    return ServerError(f"nuclei_tiles answered {what}. Serve a model repository of this version.")
+
+
+def _joined(batches: Sequence[Outputs]) -> Outputs:
+    """The rows of several requests one behind the other, CONTOUR_END as int64."""
+    joined: Outputs = {
+        name: np.concatenate([np.empty((0, *shape), dtype), *(batch[name] for batch in batches)])
+        for name, (dtype, shape) in FIELDS.items()
+    }
+    joined["CONTOUR"] = np.concatenate([np.empty((0, 2), np.float32), *(batch["CONTOUR"] for batch in batches)])
+    lengths = [np.diff(batch["CONTOUR_END"].astype(np.int64), prepend=0) for batch in batches]
+    joined["CONTOUR_END"] = np.cumsum(np.concatenate([np.empty(0, np.int64), *lengths]))
+    return joined
+
+
+def _select(nuclei: Outputs, rows: NDArray[np.int64]) -> Outputs:
+    """These rows in this order, with their contours."""
+    selected = {name: nuclei[name][rows] for name in FIELDS}
+    ends = nuclei["CONTOUR_END"]
+    lengths = np.diff(ends, prepend=0)[rows]
+    selected["CONTOUR_END"] = np.cumsum(lengths)
+    # From the place of each vertex in the selection to its place before: constant within a contour.
+    shifts = ends[rows] - selected["CONTOUR_END"]
+    selected["CONTOUR"] = nuclei["CONTOUR"][np.arange(lengths.sum()) + np.repeat(shifts, lengths)]
+    return selected
+
+
+def _order(nuclei: Outputs, names: Sequence[str]) -> NDArray[np.int64]:
+    """Sorts by these fields; positions count by y, then by x."""
+    keys: list[NDArray[Any]] = []
+    for name in names:
+        field = nuclei[name]
+        keys.extend([field] if field.ndim == 1 else [field[:, 1], field[:, 0], *field[:, 2:].T])
+    return np.lexsort(keys[::-1])
+
+
+def _near_seam(centroid: NDArray[np.float32], core: NDArray[np.float32], l0_seam: float) -> NDArray[np.bool_]:
+    """(M, 2) and (M, 4) → which lie within `l0_seam` of their core's border, or beyond it."""
+    inside = np.minimum(centroid - core[:, :2], core[:, :2] + core[:, 2:] - centroid).min(axis=1)
+    return np.asarray(inside <= l0_seam)

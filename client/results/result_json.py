@@ -1,0 +1,63 @@
+"""`result.json`: what was analysed, with what, how far it came, and the result."""
+
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from histoserve.client.contract import Contract
+from histoserve.client.resolution import Resolution
+from histoserve.client.slide import Slide
+from histoserve.client.stream import FailedTile
+
+
+def describe_slide(slide: Slide, resolution: Resolution, level: int) -> dict[str, Any]:
+    """The slide and how it was read; `level` is the one that was sent."""
+    width, height = slide.l0_size
+    return {
+        "name": slide.name,
+        "width": width,
+        "height": height,
+        "mpp": resolution.mpp,
+        "mpp_from": resolution.source,
+        "objective_power": slide.objective_power,
+        "level_downsamples": list(slide.downsamples),
+        "level_read": level,
+    }
+
+
+def describe_models(contract: Contract, triton_versions: list[str]) -> dict[str, Any]:
+    """What answered; a model's sha256 is that of its graph, as its config says."""
+    return {
+        "name": contract.pipeline,
+        "triton": triton_versions,
+        "models": [
+            {"name": model.name, "version": model.version, "sha256": model.graph_sha256} for model in contract.models
+        ],
+        "parameters": dict(sorted(contract.parameters.items())),
+    }
+
+
+def describe_tiles(planned: int, sent: int, failed: list[FailedTile]) -> dict[str, Any]:
+    """How many tiles there were, and each that could not be analysed."""
+    return {
+        "planned": planned,
+        "sent": sent,
+        "failed": [
+            {"index": each.tile.index, "region": list(each.tile.region), "at": each.at, "reason": each.reason}
+            for each in failed
+        ],
+    }
+
+
+def client_version() -> str:
+    """Of the installed distribution; a bare checkout has none."""
+    try:
+        return metadata.version("histoserve")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """As JSON for people as well as programs; numbers that JSON does not know are refused."""
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

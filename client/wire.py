@@ -1,0 +1,192 @@
+"""One Triton server over gRPC; the only file that knows gRPC and Triton's messages.
+
+    address ─▶ Server ─contract(pipeline)─▶ Contract        ServerError: not a Triton, not that pipeline
+                  ╰───infer(model, arrays)─▶ arrays by name  Unavailable, Internal, Refused: about that request
+
+An input is an array, or a list of bytes for a BYTES tensor.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+
+from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
+from histoserve.client.errors import Internal, Refused, ServerError, Unavailable, WrongUsage
+
+Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
+Outputs = dict[str, NDArray[Any]]
+
+ASK_SECONDS = 5.0
+"""For each question before the work starts: a wrong address must be told at once."""
+
+DTYPES = {
+    "BOOL": np.dtype(bool),
+    "UINT8": np.dtype(np.uint8),
+    "INT32": np.dtype(np.int32),
+    "INT64": np.dtype(np.int64),
+    "FP16": np.dtype(np.float16),
+    "FP32": np.dtype(np.float32),
+    "FP64": np.dtype(np.float64),
+}
+TRITON_TYPES = {dtype: name for name, dtype in DTYPES.items()}
+
+CHANNEL = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # A name that stands for several replicas is used as such, not only its first address.
+    ("grpc.lb_policy_name", "round_robin"),
+    # A server that vanished without a word is noticed by an unanswered ping.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+PASSING = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.CANCELLED,
+}
+"""Say nothing about the request: a server starting, stopping, gone or overloaded."""
+
+
+class Server:
+    """A connection to one server, shared by threads."""
+
+    def __init__(self, address: str):
+        host = _host(address)
+        self.address = address
+        # A proxy that the environment names for the internet does not lead to this machine.
+        options = (*CHANNEL, ("grpc.enable_http_proxy", int(host not in LOOPBACK)))
+        self._channel = grpc.insecure_channel(address, options=options)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Cancels what is in flight."""
+        self._channel.close()
+
+    def version(self) -> str:
+        """Of the server; raises ServerError within seconds if no Triton answers."""
+        try:
+            answer = self._stub.ServerMetadata(service_pb2.ServerMetadataRequest(), timeout=ASK_SECONDS)
+        except grpc.RpcError as error:
+            raise ServerError(
+                f"No Triton server answers at {self.address} ({_details(error)}). Check that it runs and that this is "
+                "its gRPC port (usually 8001; 8000 is HTTP)."
+            ) from error
+        return str(answer.version)
+
+    def contract(self, pipeline: str) -> Contract:
+        """Raises ServerError for a server that cannot run the pipeline."""
+        self.version()
+        for model in (f"{pipeline}_tiles", f"{pipeline}_slide"):
+            if not self._ready(model):
+                raise ServerError(
+                    f"The server at {self.address} does not serve {model}, which the pipeline {pipeline} needs. "
+                    f"It has {self._pipelines()}. Start it with a repository that holds the pipeline."
+                )
+        try:
+            return contract_from_configs(pipeline, self._config)
+        except grpc.RpcError as error:
+            raise ServerError(
+                f"The server at {self.address} does not tell the configs of {pipeline} ({_details(error)})."
+            ) from error
+
+    def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:
+        """One try; raises Unavailable, Internal, Refused, or ServerError for what no request can mend."""
+        request = service_pb2.ModelInferRequest(model_name=model)
+        for name, value in arrays.items():
+            _add(request, name, value)
+        try:
+            answer = self._stub.ModelInfer(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise self._classified(model, error) from error
+        except ValueError as error:  # gRPC's way to say that the channel was closed meanwhile
+            raise Unavailable(f"the connection to {self.address} is closed") from error
+        return {
+            output.name: self._array(model, output, raw)
+            for output, raw in zip(answer.outputs, answer.raw_output_contents, strict=True)
+        }
+
+    def _classified(self, model: str, error: grpc.RpcError) -> ServerError:
+        message = f"{self.address}, {model}: {_details(error)}"
+        code = error.code()
+        if code in PASSING:
+            return Unavailable(message)
+        if code == grpc.StatusCode.INVALID_ARGUMENT:
+            return Refused(message)
+        if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
+            return Internal(message)
+        return ServerError(f"{message}. The server no longer serves what it did; see its log.")
+
+    def _array(self, model: str, output: Any, raw: bytes) -> NDArray[Any]:
+        dtype = DTYPES.get(output.datatype)
+        shape = tuple(output.shape)
+        if dtype is None or len(raw) != dtype.itemsize * int(np.prod(shape)):
+            raise ServerError(
+                f"{self.address}, {model}: the output {output.name} came as {output.datatype} {list(shape)} in "
+                f"{len(raw)} bytes, which do not fit. Serve a model repository of this version."
+            )
+        return np.frombuffer(raw, dtype).reshape(shape)
+
+    def _ready(self, model: str) -> bool:
+        try:
+            return bool(self._stub.ModelReady(service_pb2.ModelReadyRequest(name=model), timeout=ASK_SECONDS).ready)
+        except grpc.RpcError:
+            return False
+
+    def _pipelines(self) -> str:
+        try:
+            index = self._stub.RepositoryIndex(service_pb2.RepositoryIndexRequest(ready=True), timeout=ASK_SECONDS)
+        except grpc.RpcError:
+            return "others or none (it does not list its models)"
+        names = {model.name for model in index.models}
+        found = sorted(name[: -len("_tiles")] for name in names if name.endswith("_tiles"))
+        return f"the pipelines {', '.join(found)}" if found else "no pipeline at all"
+
+    def _config(self, model: str) -> ModelConfig:
+        request = service_pb2.ModelConfigRequest(name=model)
+        config: model_config_pb2.ModelConfig = self._stub.ModelConfig(request, timeout=ASK_SECONDS).config
+        metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
+        return ModelConfig(
+            name=model,
+            version=max(metadata.versions, key=_number, default=""),
+            max_batch=config.max_batch_size,
+            parameters={name: parameter.string_value for name, parameter in config.parameters.items()},
+            steps=tuple(step.model_name for step in config.ensemble_scheduling.step),
+            inputs=tuple(each.name for each in config.input),
+        )
+
+
+def _add(request: Any, name: str, value: "NDArray[Any] | Sequence[bytes]") -> None:
+    """Appends an input as raw bytes; BYTES elements each after their length, four bytes, little-endian."""
+    if isinstance(value, np.ndarray):
+        request.inputs.add(name=name, datatype=TRITON_TYPES[value.dtype], shape=value.shape)
+        request.raw_input_contents.append(value.tobytes())
+        return
+    request.inputs.add(name=name, datatype="BYTES", shape=[len(value)])
+    request.raw_input_contents.append(b"".join(part for each in value for part in (_length(each), each)))
+
+
+def _length(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "little")
+
+
+def _host(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or "/" in address or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise WrongUsage(f"--server {address!r} is no address: give HOST:PORT of the gRPC port, as in localhost:8001.")
+    return host
+
+
+def _details(error: grpc.RpcError) -> str:
+    return f"{error.code().name}: {error.details() or 'no details'}"
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdigit() else -1

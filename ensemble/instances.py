@@ -1,0 +1,66 @@
+"""Step 1 of the watershed: nucleus mask and edge strength → instances ([0086], [0094-0095])."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoserve.ensemble.compiled import compiled
+from histoserve.ensemble.components import EDGES, fill_holes, find_runs, join_runs, paint
+from histoserve.ensemble.flood import OUTSIDE, flood
+from histoserve.ensemble.rules import Rules
+
+LEVELS = 256
+"""Edge strength is a byte."""
+
+
+@compiled("void(uint8[:, :, ::1], int64, uint8[:, ::1], uint8[:, ::1])")
+def _framed(maps: NDArray[np.uint8], level: int, mask: NDArray[np.uint8], edge: NDArray[np.uint8]) -> None:
+    for row in range(maps.shape[0]):
+        for column in range(maps.shape[1]):
+            mask[row + 1, column + 1] = maps[row, column, 0] >= level
+            edge[row + 1, column + 1] = maps[row, column, 1]
+
+
+def framed_mask_and_edge(maps: NDArray[np.uint8], level: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Maps (H, W, 3) → nucleus mask (0 or 1) and edge strength, both (H + 2, W + 2)."""
+    height, width = maps.shape[:2]
+    mask, edge = np.zeros((height + 2, width + 2), np.uint8), np.zeros((height + 2, width + 2), np.uint8)
+    _framed(maps, level, mask, edge)
+    return mask, edge
+
+
+def seeded(mask: NDArray[np.uint8], edge: NDArray[np.uint8], rules: Rules) -> NDArray[np.int32]:
+    """Labels before the flood, framed: OUTSIDE, UNLABELLED, and a number for each marker.
+
+    A component of the mask without a marker is one, so that none is lost.
+    """
+    labels = np.full(mask.shape, OUTSIDE, np.int32)
+    flat = labels.reshape(-1)
+    runs, component = _large(mask, rules.min_area_px)
+    paint(flat, runs, np.zeros(len(runs), np.int32))
+    markers, marker = _large(((labels == 0) & (edge < rules.edge_level)).view(np.uint8), rules.min_marker_px)
+    paint(flat, markers, marker + 1)
+    bare = np.ones(component.max(initial=-1) + 1, bool)
+    bare[component[np.searchsorted(runs[:, 0], markers[:, 0], side="right") - 1]] = False
+    alone = bare[component]
+    paint(flat, runs[alone], (component[alone] + marker.max(initial=-1) + 2).astype(np.int32))
+    return labels
+
+
+def _large(mask: NDArray[np.uint8], min_px: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Runs of the components that have at least `min_px` pixels, and the component of each run."""
+    runs = find_runs(mask)
+    component, area = join_runs(runs, mask.shape[1], EDGES)
+    large = (area >= min_px)[component]
+    return runs[large], component[large]
+
+
+def split_by_edges(mask: NDArray[np.uint8], edge: NDArray[np.uint8], rules: Rules) -> NDArray[np.int32]:
+    """Framed mask and edge strength → framed labels: 1 … for instances (with gaps), OUTSIDE elsewhere.
+
+    The holes of `mask` are filled in place.
+    """
+    if rules.max_hole_px:
+        fill_holes(mask, rules.max_hole_px)
+    labels = seeded(mask, edge, rules)
+    flood(labels.reshape(-1), edge.reshape(-1), mask.shape[1], LEVELS)
+    return labels

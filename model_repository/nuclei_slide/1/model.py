@@ -1,0 +1,4 @@
+from histoserve.ensemble.seams import seams
+from histoserve.ensemble.stage import bind
+
+TritonPythonModel = bind(seams)

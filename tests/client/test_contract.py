@@ -1,0 +1,67 @@
+"""What a pipeline wants, from the configs of its models."""
+
+import pytest
+
+from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
+from histoserve.client.errors import ServerError
+
+
+def gathered(*changed: ModelConfig) -> Contract:
+    """Of a pipeline of a decoder, a network and a stage; `changed` replace models of their names."""
+    configs = {
+        config.name: config
+        for config in (
+            ModelConfig("x_tiles", "1", 0, {}, ("x_decode", "x_network", "x_stage"), ("TILE", "REGION")),
+            ModelConfig("x_decode", "1", 0, {"tile_px": "256", "EXECUTION_ENV_PATH": "/a"}),
+            ModelConfig("x_network", "7", 16, {"mpp": "0.25", "types": "a, b", "graph_sha256": "ab"}),
+            ModelConfig("x_stage", "1", 64, {"margin_px": "16", "EXECUTION_ENV_PATH": "/b"}),
+            ModelConfig("x_slide", "2", 2, {}, ("x_head",)),
+            ModelConfig("x_head", "1", 1, {"k": "10", "graph_sha256": "cd"}),
+            *changed,
+        )
+    }
+    return contract_from_configs("x", configs.__getitem__)
+
+
+def test_parameters_come_from_every_model_of_the_pipeline() -> None:
+    contract = gathered()
+
+    assert (contract.tile_px, contract.mpp, contract.margin_px, contract.number("k")) == (256, 0.25, 16, 10)
+    assert contract.names("types") == ("a", "b")
+    assert contract.inputs == ("TILE", "REGION")
+
+
+def test_the_batch_is_the_smallest_that_a_step_of_the_tiles_takes() -> None:
+    assert gathered().max_batch == 16
+    assert gathered(ModelConfig("x_network", "7", 0, {}), ModelConfig("x_stage", "1", 0, {})).max_batch is None
+
+
+def test_every_model_is_recorded_with_its_own_graph() -> None:
+    assert [(each.name, each.version, each.graph_sha256) for each in gathered().models] == [
+        ("x_decode", "1", None),
+        ("x_head", "1", "cd"),
+        ("x_network", "7", "ab"),
+        ("x_slide", "2", None),
+        ("x_stage", "1", None),
+        ("x_tiles", "1", None),
+    ]
+
+
+def test_a_contradiction_names_both_models_and_values() -> None:
+    with pytest.raises(ServerError, match=r"x_\w+ says mpp = '0\.\d+', x_\w+ says '0\.\d+'"):
+        gathered(ModelConfig("x_stage", "1", 0, {"mpp": "0.5"}))
+
+
+def test_a_missing_parameter_says_where_it_was_looked_for() -> None:
+    with pytest.raises(ServerError, match=r"no seam_px .*x_network"):
+        gathered().number("seam_px")
+
+
+@pytest.mark.parametrize("text", ["", "wide", "nan", "-1", "inf"])
+def test_a_parameter_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ServerError, match="number"):
+        _ = gathered(ModelConfig("x_decode", "1", 0, {"tile_px": text})).tile_px
+
+
+def test_a_pipeline_without_margin_needs_none() -> None:
+    assert gathered(ModelConfig("x_stage", "1", 0, {})).margin_px == 0

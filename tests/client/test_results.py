@@ -1,0 +1,100 @@
+"""Result files: all or none, readable by others, placed where they should be."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from shapely.geometry import shape
+
+from histoserve.client.errors import OutputError
+from histoserve.client.results.folder import ResultFolder
+from histoserve.client.results.geojson import detection, write_geojson
+from histoserve.client.results.overview import LARGEST_ENLARGEMENT, Overview
+
+CLASS = {"name": "dark", "color": [1, 2, 3]}
+
+
+def test_a_finished_result_replaces_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("old")
+    with ResultFolder(tmp_path) as folder:
+        folder.path("result.json").write_text("new")
+        assert (tmp_path / "result.json").read_text() == "old"
+        folder.commit()
+
+    assert (tmp_path / "result.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_an_unfinished_result_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "b"
+    with pytest.raises(RuntimeError), ResultFolder(out) as folder:
+        _write_half(folder)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unfinished_result_leaves_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("old")
+    with pytest.raises(RuntimeError), ResultFolder(tmp_path) as folder:
+        _write_half(folder)
+
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def _write_half(folder: ResultFolder) -> None:
+    folder.path("result.json").write_text("half")
+    raise RuntimeError
+
+
+def test_a_folder_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError, match="file/out"), ResultFolder(tmp_path / "file" / "out"):
+        pytest.fail("was entered")
+
+
+def test_features_are_written_one_a_line(tmp_path: Path) -> None:
+    contour = np.array([[0.123, -0.001], [10, 0], [10.456, 10], [0, 10]], np.float32)
+    write_geojson(tmp_path / "a.geojson", [detection(contour, CLASS, {"Area µm^2": 1.5})] * 3)
+
+    text = (tmp_path / "a.geojson").read_text(encoding="utf-8")
+    collection = json.loads(text)
+
+    assert len(text.splitlines()) == 3 + 2
+    assert collection["features"][0]["geometry"]["coordinates"][0][:3] == [[0.12, 0.0], [10, 0], [10.46, 10]]
+    assert "-0.0" not in text
+    assert all(shape(feature["geometry"]).is_valid for feature in collection["features"])
+
+
+def test_a_collection_without_features_is_valid(tmp_path: Path) -> None:
+    write_geojson(tmp_path / "a.geojson", [])
+
+    assert json.loads((tmp_path / "a.geojson").read_text()) == {"type": "FeatureCollection", "features": []}
+
+
+def test_outlines_lie_where_the_slide_shows_them(tmp_path: Path) -> None:
+    overview = Overview(np.full((100, 200, 3), 255, np.uint8), l0_width=2000)
+    overview.outline([np.array([[500, 200], [1500, 200], [1500, 800], [500, 800]], np.float32)], (255, 0, 0))
+    overview.write(tmp_path / "o.png")
+
+    image = cv2.imread(str(tmp_path / "o.png"))[..., ::-1]
+    rows, columns = np.nonzero(image[..., 1] < 200)
+
+    scale = 0.1 * LARGEST_ENLARGEMENT
+    np.testing.assert_allclose([columns.min(), columns.max() + 1], [500 * scale, 1500 * scale], atol=2)
+    np.testing.assert_allclose([rows.min(), rows.max() + 1], [200 * scale, 800 * scale], atol=2)
+    assert image[:, :, 0].min() > 200 > image[:, :, 1].min()
+
+
+def test_a_legend_too_wide_for_the_slide_is_wrapped(tmp_path: Path) -> None:
+    entries = [(f"type {i}", (255, 0, 0)) for i in range(12)]
+    heights = []
+    for width in (1100, 2000):
+        overview = Overview(np.zeros((100, width, 3), np.uint8), l0_width=width)
+        overview.legend(entries)
+        overview.write(tmp_path / "o.png")
+        heights.append(cv2.imread(str(tmp_path / "o.png")).shape[0])
+
+    assert heights[0] > heights[1] > 100
