@@ -119,6 +119,17 @@ def train(
 
 
 @app.command()
+def score(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder with an OUT of `analyze` for each slide.")],
+    data: Annotated[Path, typer.Option(help="Folder of the labelled data.")],
+) -> None:
+    """Compares results that were served with labelled data."""
+    with _in_words():
+        _ask(_lazily("histoserve.export.commands", "score", "export"), name, results, data)
+
+
+@app.command()
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to measure: watershed, serving.")],
     image: Annotated[Path | None, typer.Option(help="A tile at the network's mpp; without it a phantom.")] = None,

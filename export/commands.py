@@ -1,4 +1,4 @@
-"""`histoserve export` and `histoserve train`."""
+"""`histoserve export`, `histoserve train` and `histoserve score`."""
 
 import importlib
 from pathlib import Path
@@ -17,7 +17,7 @@ SIDES = (64, 128)
 
 
 def part(folder: str, name: str) -> object:
-    """The module of pipeline `name` in `networks` or `training`; ValueError naming those that exist."""
+    """The module of pipeline `name` in `networks`, `training` or `scoring`; ValueError naming those that exist."""
     known = sorted(path.stem for path in (HERE / "training").glob("*.py") if (HERE / "networks" / path.name).exists())
     known = [stem for stem in known if not stem.startswith("_")]
     if name not in known:
@@ -58,6 +58,11 @@ def export(name: str, weights: Path | None, repository: Path) -> None:
         target = write_network(repository, served, graph)
         printed = ", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items())
         console.print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB; against PyTorch: {printed}", soft_wrap=True)
+
+
+def score(name: str, results: Path, data: Path) -> None:
+    """Prints how good the results of pipeline `name` in `results` are against the truth in `data`."""
+    part("scoring", name).score(data, results)  # type: ignore[attr-defined]
 
 
 def train(name: str, data: Path, out: Path, width: float | None, epochs: int, seed: int) -> None:
