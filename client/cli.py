@@ -110,12 +110,13 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the weights; an interrupted run goes on there.")],
     width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    epochs: Annotated[int, typer.Option(min=1)] = 48,
+    steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch; without it all the data.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Trains a pipeline's network."""
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "train", "export"), name, data, out, width, epochs, seed)
+        _ask(_lazily("histoserve.export.commands", "train", "export"), name, data, out, width, epochs, steps, seed)
 
 
 @app.command()

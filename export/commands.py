@@ -65,10 +65,10 @@ def score(name: str, results: Path, data: Path) -> None:
     part("scoring", name).score(data, results)  # type: ignore[attr-defined]
 
 
-def train(name: str, data: Path, out: Path, width: float | None, epochs: int, seed: int) -> None:
+def train(name: str, data: Path, out: Path, width: float | None, epochs: int, steps: int | None, seed: int) -> None:
     """Trains pipeline `name` on `data`, going on from what an interrupted run left in `out`."""
     training = part("training", name)
-    best = training.train(data, out, width=width, epochs=epochs, seed=seed)  # type: ignore[attr-defined]
+    best = training.train(data, out, width=width, epochs=epochs, steps=steps, seed=seed)  # type: ignore[attr-defined]
     halved = out / f"{name}.pt"
     state = torch.load(best, weights_only=True)
     torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, halved)

@@ -1,7 +1,9 @@
 """A PyTorch module → one ONNX graph that says what it is made of."""
 
 import hashlib
+import logging
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +60,9 @@ def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
     The parameters and the identity of weights and code go into the graph's metadata.
     """
     free = [dict.fromkeys(served.dynamic.get(name, {}), torch.export.Dim.DYNAMIC) for name in served.inputs]
+    # torch tells of its own plans, and that torchvision is absent: nothing that a user could act on.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
     program = torch.onnx.export(
         served.module.eval(),
         served.example,

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from rich.console import Console
@@ -21,10 +21,13 @@ def learning_rate(progress: float, highest: float) -> float:
     return highest * warm_up * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-class Average:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Average(Generic[Network]):
     """An exponential moving average of a network's weights."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: Network):
         self.network = copy.deepcopy(network).eval()
 
     def follow(self, network: nn.Module, step: int) -> None:
@@ -38,12 +41,12 @@ class Average:
 
 
 def fit(
-    network: nn.Module,
+    network: Network,
     *,
     batches: Callable[[int], Iterable[Any]],
     steps: int,
-    loss: Callable[[nn.Module, Any], Tensor],
-    score: Callable[[nn.Module], dict[str, float]],
+    loss: Callable[[Network, Any], Tensor],
+    score: Callable[[Network], dict[str, float]],
     epochs: int,
     highest_rate: float,
     out: Path,

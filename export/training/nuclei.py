@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from histoserve.export.graph import Standardise
 from histoserve.export.networks.nuclei import NucleiNetwork
+from histoserve.export.scoring.network import rules_from_config, score_network
 from histoserve.export.training.fit import fit
 from histoserve.export.training.loss import cost_matrix, cost_sensitive, dice, distance_loss
 from histoserve.export.training.tiles import (
@@ -26,6 +28,8 @@ NARROW = 0.125
 """Width of the network that two CPU cores train in two hours; 1.0 is the document's."""
 BATCH, RATE = 8, 2e-3
 """Without ImageNet's weights to start from the rate is higher than the 1e-4 of SMILE 2023."""
+WATERSHED = Path(__file__).parents[2] / "model_repository" / "nuclei_watershed"
+"""An epoch is as good as the nuclei that the served stage finds by it."""
 CROP_PX = 256
 FRAME_PX = 32
 """Cut around a crop so that nuclei on its border are measured from their true centres, then dropped."""
@@ -50,11 +54,7 @@ class Batch:
 
 def standardised(images: np.ndarray) -> Tensor:
     """uint8 (B, H, W, 3) → float32 (B, 3, H, W) with ImageNet's mean and deviation, as the exported graph does."""
-    from histoserve.export.graph import DEVIATION, MEAN
-
-    values = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    values = (values - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
-    return values.contiguous(memory_format=torch.channels_last)
+    return Standardise()(torch.from_numpy(images)).contiguous(memory_format=torch.channels_last)
 
 
 def crop(tile: LabelledTile, random: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -101,10 +101,11 @@ def loss(network: nn.Module, batch: Batch, costs: Tensor) -> Tensor:
     return total
 
 
-def train(data: Path, out: Path, *, width: float | None, epochs: int, seed: int) -> Path:
-    """Trains on `data/consep` and, if it is there, `data/dsb2018_he`; returns the path of the best epoch's weights."""
-    from histoserve.export.training.pixels import score_pixels
+def train(data: Path, out: Path, *, width: float | None, epochs: int, steps: int | None, seed: int) -> Path:
+    """Trains on `data/consep` and, if it is there, `data/dsb2018_he`; returns the path of the best epoch's weights.
 
+    An epoch is `steps` batches; without it, as many as cover the typed tiles once.
+    """
     torch.manual_seed(seed)
     consep = list(consep_tiles(data / "consep"))
     training = [tile for tile in consep if tile.name not in VALIDATION_TILES]
@@ -112,14 +113,15 @@ def train(data: Path, out: Path, *, width: float | None, epochs: int, seed: int)
     pixels = sum(tile.instances.size for tile in training)
     if (data / "dsb2018_he").is_dir():
         training += dsb_tiles(data / "dsb2018_he")
-    steps = round(pixels / CROP_PX**2 / (1 - UNTYPED_SHARE) / BATCH)
+    each = steps or round(pixels / CROP_PX**2 / (1 - UNTYPED_SHARE) / BATCH)
     costs = cost_matrix(ROW_COSTS)
+    rules = rules_from_config(WATERSHED)
     return fit(
         NucleiNetwork(width or NARROW).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        batches=lambda epoch: batches(training, BATCH, steps, seed, epoch),
-        steps=steps,
+        batches=lambda epoch: batches(training, BATCH, each, seed, epoch),
+        steps=each,
         loss=lambda network, item: loss(network, item, costs),
-        score=lambda network: score_pixels(network, validation),
+        score=lambda network: score_network(network, validation, rules),
         epochs=epochs,
         highest_rate=RATE,
         out=out,
