@@ -1,13 +1,12 @@
 """Trains the nuclei network on CoNSeP (types) and the 2018 Data Science Bowl (outlines only)."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from histoserve.export.graph import Standardise
 from histoserve.export.networks.nuclei import NucleiNetwork
@@ -40,21 +39,18 @@ UNTYPED_SHARE = 0.2
 """Part of the crops that come from tiles without types."""
 
 
-@dataclass(frozen=True)
-class Batch:
+STANDARDISE = Standardise()
+
+
+class Batch(NamedTuple):
     image: Tensor
-    """float32 (B, 3, H, W), standardised"""
+    """uint8 (B, H, W, 3)"""
     instance: Tensor
     """bool (B, H, W)"""
     distances: Tensor
     """float32 (B, 2, H, W)"""
     type: Tensor
     """int64 (B, H, W), −100 (no loss) in crops without types"""
-
-
-def standardised(images: np.ndarray) -> Tensor:
-    """uint8 (B, H, W, 3) → float32 (B, 3, H, W) with ImageNet's mean and deviation, as the exported graph does."""
-    return Standardise()(torch.from_numpy(images)).contiguous(memory_format=torch.channels_last)
 
 
 def crop(tile: LabelledTile, random: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -67,30 +63,31 @@ def crop(tile: LabelledTile, random: np.random.Generator) -> tuple[np.ndarray, .
     return vary_stain(image[inner, inner], random), instances[inner, inner] > 0, targets, kinds[inner, inner]
 
 
-def batches(tiles: list[LabelledTile], size: int, steps: int, seed: int, epoch: int) -> Iterator[Batch]:
-    """One epoch's batches, made one ahead; the same for the same seed and epoch."""
-    typed = [tile for tile in tiles if tile.typed]
-    untyped = [tile for tile in tiles if not tile.typed]
+class Batches(Dataset[Batch]):
+    """Batch n of a training: the same for the same seed and n, whoever makes it."""
 
-    def make(step: int) -> Batch:
-        random = np.random.default_rng((seed, epoch, step))
+    def __init__(self, tiles: list[LabelledTile], seed: int):
+        self.typed = [tile for tile in tiles if tile.typed]
+        self.untyped = [tile for tile in tiles if not tile.typed]
+        self.seed = seed
+
+    def __getitem__(self, number: int) -> Batch:
+        random = np.random.default_rng((self.seed, number))
         crops = []
-        for _ in range(size):
-            pool = untyped if untyped and random.random() < UNTYPED_SHARE else typed
+        for _ in range(BATCH):
+            pool = self.untyped if self.untyped and random.random() < UNTYPED_SHARE else self.typed
             crops.append(crop(pool[random.integers(len(pool))], random))
-        image, nucleus, distance, kind = (np.stack(part) for part in zip(*crops, strict=True))
-        return Batch(standardised(image), *(torch.from_numpy(part) for part in (nucleus, distance, kind)))
+        image, nucleus, distance, kind = (torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
+        return Batch(image, nucleus, distance, kind)
 
-    with ThreadPoolExecutor(1) as ahead:
-        following = ahead.submit(make, 0)
-        for step in range(steps):
-            batch = following.result()
-            following = ahead.submit(make, step + 1)
-            yield batch
+    def epoch(self, number: int, steps: int) -> DataLoader[Batch]:
+        # In a process of its own: a thread would share Python's lock with the network's thousand small calls.
+        numbers = range(number * steps, (number + 1) * steps)
+        return DataLoader(self, batch_size=None, sampler=numbers, num_workers=1, prefetch_factor=4)
 
 
 def loss(network: nn.Module, batch: Batch, costs: Tensor) -> Tensor:
-    ns, ni, nc = network(batch.image)
+    ns, ni, nc = network(STANDARDISE(batch.image).contiguous(memory_format=torch.channels_last))
     nucleus = batch.instance.long()
     total = nn.functional.cross_entropy(ns, nucleus) + dice(ns, nucleus)
     total = total + distance_loss(ni, batch.distances, batch.instance)
@@ -114,11 +111,12 @@ def train(data: Path, out: Path, *, width: float | None, epochs: int, steps: int
     if (data / "dsb2018_he").is_dir():
         training += dsb_tiles(data / "dsb2018_he")
     each = steps or round(pixels / CROP_PX**2 / (1 - UNTYPED_SHARE) / BATCH)
+    data_set = Batches(training, seed)
     costs = cost_matrix(ROW_COSTS)
     rules = rules_from_config(WATERSHED)
     return fit(
         NucleiNetwork(width or NARROW).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        batches=lambda epoch: batches(training, BATCH, each, seed, epoch),
+        batches=lambda epoch: data_set.epoch(epoch, each),
         steps=each,
         loss=lambda network, item: loss(network, item, costs),
         score=lambda network: score_network(network, validation, rules),
