@@ -110,7 +110,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the weights; an interrupted run goes on there.")],
     width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 48,
+    epochs: Annotated[int, typer.Option(min=1)] = 36,
     steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch; without it all the data.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
