@@ -17,7 +17,7 @@ class Rules:
     split_ratio: float
     """A merged object's markers are where its distance to the outside is at least this part of its maximum."""
     opening_px: int
-    """Radius of the disc that fits everywhere into a marker: gaps in the edges that are narrower do not join markers."""
+    """Radius of the disc that a marker consists of: narrower gaps in the edges do not join markers."""
     min_area_px: int
     """Smaller components of the nucleus mask are dropped."""
     min_marker_px: int
