@@ -107,15 +107,19 @@ def export(
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
-    data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the weights; an interrupted run goes on there.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the training data; peakmap draws its own.")] = None,
     width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Without it as many as the shipped weights saw.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    extractor: Annotated[str | None, typer.Option(help="Of peakmap: classifier, detector or segmenter.")] = None,
+    feature: Annotated[str | None, typer.Option(help="Of peakmap: map or pyramid.")] = None,
 ) -> None:
     """Trains a pipeline's network."""
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "train", "export"), name, data, out, width, epochs, seed)
+        train_network = _lazily("histoserve.export.commands", "train", "export")
+        choices = {"extractor": extractor, "feature": feature}
+        _ask(partial(train_network, **choices), name, data, out, width, epochs, seed)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`histoserve export` and `histoserve train`."""
 
 import importlib
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from rich.console import Console
 
 from histoserve.export.graph import ServedGraph, onnx_from_module
-from histoserve.export.repository import write_network
+from histoserve.export.repository import write_networks
 from histoserve.export.verify import verify
 
 HERE = Path(__file__).parent
@@ -52,18 +53,34 @@ def export(name: str, weights: Path | None, repository: Path) -> None:
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
     state = torch.load(path, map_location="cpu", weights_only=True)
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    exported, told = [], []
     for served in network.served(state):  # type: ignore[attr-defined]
         graph = onnx_from_module(served)
         differences = verify(graph, served.module, served.outputs, samples(served))
-        target = write_network(repository, served, graph)
-        printed = ", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items())
+        exported.append((served, graph))
+        told.append(", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items()))
+    for target, printed in zip(write_networks(repository, exported), told, strict=True):
         console.print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB; against PyTorch: {printed}", soft_wrap=True)
 
 
-def train(name: str, data: Path, out: Path, width: float | None, epochs: int, seed: int) -> None:
-    """Trains pipeline `name` on `data`, going on from what an interrupted run left in `out`."""
+def train(
+    name: str, data: Path | None, out: Path, width: float | None, epochs: int | None, seed: int, **kinds: str | None
+) -> None:
+    """Trains pipeline `name` on `data`, going on from what an interrupted run left in `out`.
+
+    `kinds` are choices that only some networks have, such as the extractor of peakmap; None leaves them to the network.
+    ValueError names what the pipeline needs and lacks, or does not have.
+    """
     training = part("training", name)
-    best = training.train(data, out, width=width, epochs=epochs, seed=seed)  # type: ignore[attr-defined]
+    options = {"data": data, "width": width, **kinds}
+    known = inspect.signature(training.train).parameters  # type: ignore[attr-defined]
+    for option, value in options.items():
+        if value is not None and option not in known:
+            raise ValueError(f"--{option} is nothing that {name} can be trained with")
+        if value is None and option in known and known[option].default is inspect.Parameter.empty:
+            raise ValueError(f"{name} cannot be trained without --{option}")
+    given = {option: value for option, value in options.items() if value is not None}
+    best = training.train(out=out, epochs=epochs or training.EPOCHS, seed=seed, **given)  # type: ignore[attr-defined]
     halved = out / f"{name}.pt"
     state = torch.load(best, weights_only=True)
     torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, halved)

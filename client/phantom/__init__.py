@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.client.phantom.cytology import Smear
 from histoserve.client.phantom.drawing import Drawing
 from histoserve.client.phantom.he import HeSlide
 from histoserve.client.phantom.pyramid import TILE, write_pyramid
@@ -16,6 +17,7 @@ from histoserve.client.phantom.truth import write_truth
 
 KINDS: dict[str, Callable[[tuple[int, int], float, int], Drawing]] = {
     "he": HeSlide,
+    "cytology": Smear,
 }
 """How a slide of each kind is drawn: called with size (width, height in pixels), mpp and seed."""
 
@@ -32,7 +34,7 @@ def write_phantom(path: Path, *, kind: str, size: tuple[int, int], mpp: float, s
     drawing = KINDS[kind](size, mpp, seed)
     write_pyramid(path, size, mpp, _tile_rows(drawing, size))
     if truth is not None:
-        header = {"kind": kind, "seed": seed, "mpp": mpp, "size": list(size)}
+        header = {"kind": kind, "seed": seed, "mpp": mpp, "size": list(size)} | dict(drawing.facts)
         write_truth(truth, header, drawing.types, drawing.objects())
 
 

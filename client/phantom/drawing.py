@@ -1,6 +1,6 @@
 """What every kind of phantom must be able to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,8 @@ class Drawing(Protocol):
 
     types: tuple[str, ...]
     """Names of the object types, from number 1."""
+    facts: Mapping[str, object]
+    """What is true of the slide as a whole, for the header of its truth."""
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
         """RGB (h, w, 3) of the frame, which may extend beyond the slide."""

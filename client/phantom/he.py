@@ -3,7 +3,8 @@
 architecture (every 2 µm) -> dye in the ground -> dye in nuclei -> optics' blur -> colour -> sensor noise
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from histoserve.client.phantom.drawing import Frame, TrueObject
 from histoserve.client.phantom.ground import Ground, Plane
-from histoserve.client.phantom.noise import Floats, Ints, hashed_one, spline
+from histoserve.client.phantom.noise import Floats, Ints, spline
 from histoserve.client.phantom.nuclei import CELL, REACH, TYPES, VERTICES, NucleiMap
 from histoserve.client.phantom.raster import paste
+from histoserve.client.phantom.sensor import Sensor
 from histoserve.client.phantom.stain import quantised, stained, transmission
 from histoserve.client.phantom.tissue import Tissue
 
@@ -23,11 +25,10 @@ _BLUR = 0.2
 _NOISE = 2.2
 """Deviation of the sensor noise, grey levels."""
 
-_NOISE_TILE = 256
 _RIM = 1.2
 """How far around a nucleus its cell is paler, µm."""
 
-_CHROMATIN, _SENSOR = 202, 203
+_CHROMATIN = 202
 _LAST_DIGITS = np.tile([[0.003, 0.001], [0.001, 0.001]], (VERTICES // 2, 1))
 """With these third decimals of vertices no edge can pass exactly through the centre of a pixel (the cross product is 2
 or 8 modulo 10), so every way to fill an outline by pixel centres gives the same mask."""
@@ -50,6 +51,7 @@ class HeSlide:
     """The drawing of kind "he": see `drawing.Drawing`."""
 
     types: tuple[str, ...] = TYPES
+    facts: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, size: tuple[int, int], mpp: float, seed: int) -> None:
         self._size = size
@@ -59,8 +61,7 @@ class HeSlide:
         self._ground = Ground(tissue)
         # Rounded vertices must stay on their side: the gap is wider than the rounding at any resolution.
         self._nuclei = NucleiMap(tissue, max(0.12, 0.04 * mpp))
-        noise = np.random.default_rng(seed).normal(0, _NOISE, 2**20)
-        self._sensor = np.clip(np.rint(noise), -9, 9).astype(np.int8)
+        self._sensor = Sensor(seed, _NOISE, bank=seed)
         self._colours = transmission()
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
@@ -72,7 +73,7 @@ class HeSlide:
         if pad:
             planes = [_blurred(plane, 2 * pad + 1, sigma) for plane in planes]
         haematoxylin, eosin = (plane[pad : pad + height, pad : pad + width] for plane in planes)
-        return self._with_noise(stained(haematoxylin, eosin, self._colours), frame)
+        return self._sensor.exposed(stained(haematoxylin, eosin, self._colours), frame)
 
     def labels(self, frame: Frame) -> NDArray[np.int32]:
         """Which nucleus covers a pixel (h, w): 0 for none; the numbers hold within this frame only."""
@@ -130,26 +131,6 @@ class HeSlide:
         centres = np.stack([nuclei.x, nuclei.y], axis=1) / self._mpp
         shades = (0.78 + 0.44 * np.mod(nuclei.rank * 977, 1)).astype(np.float32)
         return outlines[on_slide], centres[on_slide], nuclei.type[on_slide], shades[on_slide]
-
-    def _with_noise(self, image: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
-        x, y, width, height = frame
-        noise = np.empty(image.shape, np.int16)
-        for i in range(y // _NOISE_TILE, (y + height - 1) // _NOISE_TILE + 1):
-            for j in range(x // _NOISE_TILE, (x + width - 1) // _NOISE_TILE + 1):
-                top, left = i * _NOISE_TILE - y, j * _NOISE_TILE - x
-                rows = slice(max(top, 0), min(top + _NOISE_TILE, height))
-                columns = slice(max(left, 0), min(left + _NOISE_TILE, width))
-                tile = self._noise_tile(i, j)
-                noise[rows, columns] = tile[
-                    rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-                ]
-        noise += image
-        return np.clip(noise, 0, 255, out=noise).astype(np.uint8)
-
-    def _noise_tile(self, i: int, j: int) -> NDArray[np.int8]:
-        length = _NOISE_TILE * _NOISE_TILE * 3
-        start = int(hashed_one(self._seed, _SENSOR, i, j) * (len(self._sensor) - length))
-        return self._sensor[start : start + length].reshape(_NOISE_TILE, _NOISE_TILE, 3)
 
 
 def _blurred(plane: NDArray[np.uint8], width: int, sigma: float) -> NDArray[np.uint8]:

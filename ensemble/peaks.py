@@ -1,0 +1,201 @@
+"""Stages `peakmap_filter` and `peakmap_select`: of all tiles, the K best of each type of lesion cell.
+
+    rows of a request ─▶ peakmap_filter ─▶ fewer rows ┐
+    rows of a request ─▶ peakmap_filter ─▶ fewer rows ┴▶ one behind the other, in any order ─▶ peakmap_select ─▶ peaks
+
+A row is a tile: its `REGION` (x, y, width, height in level-0 px), its `SCORE` for each type (0-1), its `FEATURE_MAP`,
+and `NETWORK`, the identity of the network that made them. A tile *has* a type if its score reaches the threshold; the
+*peaks* of a type are the K tiles of highest score among those that have it (CN115601749B [0059-0065]), equal scores by
+position: by y, then x, then width, then height. Which they are depends neither on the order of the rows, nor on rows
+that came twice, nor on how often they were filtered: `filter(filter(A) + filter(B)) == filter(A + B)`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoserve.ensemble.regions import checked_regions
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Distinct tiles by position."""
+
+    region: NDArray[np.float32]
+    """(U, 4)."""
+    score: NDArray[np.float32]
+    """(U, types)."""
+    row: NDArray[np.intp]
+    """(U,), where each stands in the request."""
+
+    def best(self, type_number: int, k: int, threshold: float) -> NDArray[np.intp]:
+        """At most `k` of the tiles that have the type, from the highest score to the lowest."""
+        score = self.score[:, type_number]
+        having = np.flatnonzero(score >= np.float32(threshold))
+        # Stable: equal scores stay in the order of their positions.
+        return having[np.argsort(-score[having], kind="stable")[:k]]
+
+
+def peakmap_filter(
+    score: NDArray[np.float32],
+    feature_map: NDArray[np.float16],
+    region: NDArray[np.float32],
+    network: NDArray[np.int32],
+    floor: NDArray[np.float32],
+    *,
+    k: int,
+    threshold: float,
+) -> dict[str, NDArray]:
+    """The rows that can still be peaks of their slide, by position, each once.
+
+    `score` (N, types), `feature_map` (N, c, h, w), `region` (N, 4), `network` (N, 1). A score under its type's `floor`
+    (types,) cannot matter any more, since K tiles with a score as high as the floor are known; −1 for none.
+    Returns `REGION`, `SCORE`, `FEATURE_MAP` and `NETWORK` of the U ≤ N rows. Raises ValueError as `distinct` does, for
+    a floor of another length or one that is no number, and for a kept feature map that is not finite.
+    """
+    tiles = distinct(region, score, feature_map, network, k)
+    types = score.shape[1]
+    if floor.shape != (types,):
+        raise ValueError(f"FLOOR is {list(floor.shape)}, wanted [{types}]: one score for each type, −1 for none")
+    if not np.isfinite(floor).all():
+        raise ValueError(f"FLOOR is {floor.tolist()}; wanted a finite score for each type, −1 for none")
+    kept = np.zeros(len(tiles.row), bool)
+    for t in range(types):
+        best = tiles.best(t, k, threshold)
+        kept[best[tiles.score[best, t] >= floor[t]]] = True
+    row = tiles.row[kept]
+    return {
+        "REGION": tiles.region[kept],
+        "SCORE": tiles.score[kept],
+        "FEATURE_MAP": finite_maps(feature_map, row),
+        "NETWORK": network[row],
+    }
+
+
+def peakmap_select(
+    region: NDArray[np.float32],
+    score: NDArray[np.float32],
+    feature_map: NDArray[np.float16],
+    network: NDArray[np.int32],
+    *,
+    k: int,
+    threshold: float,
+) -> dict[str, NDArray]:
+    """The peaks of a slide, from its rows (CN115601749B [0059-0074]).
+
+    Arguments as those of `peakmap_filter`. Returns, each type's peaks from the highest score to the lowest,
+    `PEAK_REGION` float32 (types, K, 4), 0 where there is none; `PEAK_SCORE` float32 (types, K), −1 where there is none;
+    `PEAK_MAP` float16 (P, c, h, w): the all-zero map, then that of each tile that is a peak of any type, by position;
+    `PEAK_INDEX` int32 (types, K): rows of `PEAK_MAP`, −1 where there is none, but a type without any tile has the
+    all-zero map. Raises ValueError as `distinct` does, and for a peak's feature map that is not finite.
+    """
+    tiles = distinct(region, score, feature_map, network, k)
+    types = score.shape[1]
+    peak = np.full((types, k), -1, np.intp)
+    peak_region, peak_score = np.zeros((types, k, 4), np.float32), np.full((types, k), -1, np.float32)
+    for t in range(types):
+        best = tiles.best(t, k, threshold)
+        peak[t, : len(best)] = best
+        peak_region[t, : len(best)] = tiles.region[best]
+        peak_score[t, : len(best)] = tiles.score[best, t]
+    used = np.unique(peak[peak >= 0])
+    index = np.where(peak >= 0, np.searchsorted(used, peak) + 1, -1).astype(np.int32)
+    index[peak[:, 0] < 0, 0] = 0
+    zero = np.zeros((1, *feature_map.shape[1:]), np.float16)
+    return {
+        "PEAK_REGION": peak_region,
+        "PEAK_SCORE": peak_score,
+        "PEAK_MAP": np.concatenate((zero, finite_maps(feature_map, tiles.row[used]))),
+        "PEAK_INDEX": index,
+    }
+
+
+def distinct(
+    region: NDArray[np.float32],
+    score: NDArray[np.float32],
+    feature_map: NDArray[np.float16],
+    network: NDArray[np.int32],
+    k: int,
+) -> Tiles:
+    """Each tile once.
+
+    Raises ValueError for tensors of unequal lengths or wrong ranks, regions that are none, scores outside 0-1 or not a
+    number, rows of two networks, and a region that came twice with different contents.
+    """
+    if k < 1:
+        raise ValueError(f"k must be 1 or more, got {k}: correct the model's config")
+    count = len(region)
+    check_shape("SCORE", score, count, "types")
+    check_shape("FEATURE_MAP", feature_map, count, "channels, height, width")
+    check_shape("NETWORK", network, count, "1")
+    checked_regions("REGION", region, count)
+    check_scores(region, score)
+    check_network(region, network)
+    # Adding zero makes −0.0 and 0.0 the same bits too.
+    x, y, width, height = region.T + np.float32(0)
+    order = np.lexsort((height, width, x, y))
+    placed = np.column_stack((x, y, width, height))[order]
+    again = np.zeros(count, bool)
+    again[1:] = (placed[1:] == placed[:-1]).all(axis=1)
+    check_repetition(region, score, feature_map, order[:-1][again[1:]], order[again])
+    return Tiles(placed[~again], score[order[~again]], order[~again])
+
+
+def check_shape(name: str, tensor: NDArray, count: int, axes: str) -> None:
+    wanted = f"[{count}, {axes}]"
+    last = axes == "1" and tensor.shape[1:] != (1,)
+    if tensor.ndim != 2 + axes.count(",") or len(tensor) != count or last:
+        raise ValueError(f"{name} is {list(tensor.shape)}, wanted {wanted}: one for each row of REGION")
+
+
+def check_scores(region: NDArray[np.float32], score: NDArray[np.float32]) -> None:
+    # Written so that NaN is bad.
+    bad = ~((score >= 0) & (score <= 1)).all(axis=1)
+    if bad.any():
+        index = int(bad.argmax())
+        raise ValueError(
+            f"SCORE {index}, of the region {region[index].tolist()}, is {score[index].tolist()}; wanted a number from 0"
+            " to 1 for each type"
+        )
+
+
+def check_network(region: NDArray[np.float32], network: NDArray[np.int32]) -> None:
+    other = network[:, 0] != network[:1, 0]
+    if other.any():
+        index = int(other.argmax())
+        raise ValueError(
+            f"rows of two networks are mixed: NETWORK 0 is {network[0, 0]}, NETWORK {index}, of the region"
+            f" {region[index].tolist()}, is {network[index, 0]}; a slide's rows come from one: send its tiles again"
+        )
+
+
+def check_repetition(
+    region: NDArray[np.float32],
+    score: NDArray[np.float32],
+    feature_map: NDArray[np.float16],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+) -> None:
+    """`first` and `second` are rows of the same regions; ValueError unless they agree to the last bit."""
+    score_differs = (score[first].view(np.uint32) != score[second].view(np.uint32)).any(axis=1)
+    map_differs = (feature_map[first].view(np.uint16) != feature_map[second].view(np.uint16)).any(axis=(1, 2, 3))
+    differs = score_differs | map_differs
+    if differs.any():
+        index = int(differs.argmax())
+        one, other = sorted((int(first[index]), int(second[index])))
+        what = "SCORE" if score_differs[index] else "FEATURE_MAP"
+        raise ValueError(
+            f"rows {one} and {other} are both of the region {region[one].tolist()} and differ in {what}: deliveries"
+            " that contradict each other, of two networks or two slides, are mixed; send the slide's tiles again"
+        )
+
+
+def finite_maps(feature_map: NDArray[np.float16], row: NDArray[np.intp]) -> NDArray[np.float16]:
+    """These rows' feature maps; ValueError if one is not finite."""
+    maps = feature_map[row]
+    # All bits of the exponent set: infinite or NaN; NumPy's own test converts each half to a float.
+    bad = ((maps.view(np.uint16) & 0x7C00) == 0x7C00).any(axis=(1, 2, 3))
+    if bad.any():
+        raise ValueError(f"FEATURE_MAP {int(row[bad.argmax()])} is not finite: the extractor's last layer exceeds FP16")
+    return maps
