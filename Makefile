@@ -1,5 +1,6 @@
 # make demo    a slide through the nuclei pipeline, results in out/demo/     (SLIDE=… MPP=… to choose)
 # make test    lint, types, import rules and all tests against a real Triton
+# make score   the served nuclei against CoNSeP's validation tiles
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 
@@ -7,9 +8,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := benchmark client deploy ensemble export model_repository
 OUT ?= out/demo
-SLIDE ?= $(firstword $(wildcard ../shared/data/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
+DATA ?= ../shared/data
+SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo test quick lint clean
+.PHONY: demo score test quick lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.server $(SLIDE)
@@ -17,6 +19,13 @@ demo: .venv/.server $(SLIDE)
 
 out/phantom.tiff: | .venv/.server
 	$(BIN)/histoserve phantom $@ --size 2048x2048 --seed 1
+
+# The figures of the README: the validation tiles are analysed, then the files that came out are scored.
+score: .venv/.all
+	for tile in 02 06 14 17 24; do \
+	  $(BIN)/histoserve analyze $(DATA)/consep/train_$$tile.png --mpp 0.25 --pipeline nuclei -o out/consep/train_$$tile || exit 1; \
+	done
+	$(BIN)/histoserve score nuclei out/consep --data $(DATA)
 
 test: lint
 	$(BIN)/pytest

@@ -15,7 +15,7 @@ from histoserve.benchmark.tile import REPOSITORY, network_maps, tile
 from histoserve.benchmark.turns import median_seconds
 from histoserve.ensemble import watershed
 from histoserve.ensemble.rules import Rules
-from histoserve.export.repository import read_config
+from histoserve.export.scoring.network import rules_from_config
 
 LABEL_MAP, WHOLE_STEP = "label map", "labels, types, contours, rows"
 TARGETS = {LABEL_MAP: 5.0, WHOLE_STEP: 8.0}
@@ -30,17 +30,10 @@ def run(image: Path | None = None) -> int:
     """
     cv2.setNumThreads(1)
     real = network_maps(tile(image, SIDE_PX if image is None else SIDE_PX // 32 * 32 - 32))
-    crowded = compared("synthetic", synthetic_maps(), deployed_rules())
-    found = compared("the network's", real, deployed_rules())
+    rules = rules_from_config(REPOSITORY / "nuclei_watershed")
+    crowded = compared("synthetic", synthetic_maps(), rules)
+    found = compared("the network's", real, rules)
     return 0 if crowded and found is not None and all(crowded[what] >= TARGETS[what] for what in TARGETS) else 1
-
-
-def deployed_rules() -> Rules:
-    """Those of the shipped config."""
-    parameters = read_config(REPOSITORY / "nuclei_watershed").parameters
-    numbers = {name: float(parameters[name].string_value) for name in Rules.__dataclass_fields__}
-    sizes = {name: round(value) for name, value in numbers.items() if name.endswith("_px")}
-    return Rules(**{**numbers, **sizes})  # type: ignore[arg-type]
 
 
 def compared(name: str, maps: NDArray[np.uint8], rules: Rules) -> dict[str, float] | None:

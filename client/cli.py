@@ -111,6 +111,7 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder of the training data; peakmap draws its own.")] = None,
     width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Without it as many as the shipped weights saw.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch; without it all the data.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     extractor: Annotated[str | None, typer.Option(help="Of peakmap: classifier, detector or segmenter.")] = None,
     feature: Annotated[str | None, typer.Option(help="Of peakmap: map or pyramid.")] = None,
@@ -118,8 +119,19 @@ def train(
     """Trains a pipeline's network."""
     with _in_words():
         train_network = _lazily("histoserve.export.commands", "train", "export")
-        choices = {"extractor": extractor, "feature": feature}
+        choices = {"steps": steps, "extractor": extractor, "feature": feature}
         _ask(partial(train_network, **choices), name, data, out, width, epochs, seed)
+
+
+@app.command()
+def score(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder with an OUT of `analyze` for each slide.")],
+    data: Annotated[Path, typer.Option(help="Folder of the labelled data.")],
+) -> None:
+    """Compares results that were served with labelled data."""
+    with _in_words():
+        _ask(_lazily("histoserve.export.commands", "score", "export"), name, results, data)
 
 
 @app.command()

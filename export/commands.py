@@ -1,4 +1,4 @@
-"""`histoserve export` and `histoserve train`."""
+"""`histoserve export`, `histoserve train` and `histoserve score`."""
 
 import importlib
 import inspect
@@ -18,7 +18,7 @@ SIDES = (64, 128)
 
 
 def part(folder: str, name: str) -> object:
-    """The module of pipeline `name` in `networks` or `training`; ValueError naming those that exist."""
+    """The module of pipeline `name` in `networks`, `training` or `scoring`; ValueError naming those that exist."""
     known = sorted(path.stem for path in (HERE / "training").glob("*.py") if (HERE / "networks" / path.name).exists())
     known = [stem for stem in known if not stem.startswith("_")]
     if name not in known:
@@ -63,16 +63,21 @@ def export(name: str, weights: Path | None, repository: Path) -> None:
         console.print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB; against PyTorch: {printed}", soft_wrap=True)
 
 
+def score(name: str, results: Path, data: Path) -> None:
+    """Prints how good the results of pipeline `name` in `results` are against the truth in `data`."""
+    part("scoring", name).score(data, results)  # type: ignore[attr-defined]
+
+
 def train(
-    name: str, data: Path | None, out: Path, width: float | None, epochs: int | None, seed: int, **kinds: str | None
+    name: str, data: Path | None, out: Path, width: float | None, epochs: int | None, seed: int, **choices: object
 ) -> None:
     """Trains pipeline `name` on `data`, going on from what an interrupted run left in `out`.
 
-    `kinds` are choices that only some networks have, such as the extractor of peakmap; None leaves them to the network.
+    `choices` are what only some networks have, such as the extractor of peakmap; None leaves them to the network.
     ValueError names what the pipeline needs and lacks, or does not have.
     """
     training = part("training", name)
-    options = {"data": data, "width": width, **kinds}
+    options = {"data": data, "width": width, **choices}
     known = inspect.signature(training.train).parameters  # type: ignore[attr-defined]
     for option, value in options.items():
         if value is not None and option not in known:

@@ -2,7 +2,9 @@
 
 import hashlib
 import inspect
+import logging
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +65,9 @@ def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
     The parameters and the identity of weights and code go into the graph's metadata.
     """
     free = [dict.fromkeys(served.dynamic.get(name, {}), torch.export.Dim.DYNAMIC) for name in served.inputs]
+    # torch tells of its own plans, and that torchvision is absent: nothing that a user could act on.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="copyreg")
     program = torch.onnx.export(
         served.module.eval(),
         served.example,

@@ -20,7 +20,8 @@ from histoserve.deploy.local.wheel import LocalTritonError, TritonWheel, check_s
 
 __all__ = ["LocalTriton", "LocalTritonError"]
 
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 300.0
+"""A first start compiles the stages: a minute, more on a loaded machine. An early end is noticed at once."""
 KEPT_LOGS = 20
 SHOWN_LOG_LINES = 30
 START_ATTEMPTS = 3

@@ -3,6 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+LEFT_OUT = 0.5
+"""Share of the training samples that pass without attention. What a pixel attends to ends with its tile: a network that
+can do without it finds a nucleus the same in whichever tile it lies."""
+
 
 class CrissCrossAttention(nn.Module):
     """One pass over the w + h − 1 positions of each pixel's row and column; two passes reach the whole image.
@@ -29,6 +33,8 @@ class CrissCrossAttention(nn.Module):
         weight = torch.softmax(torch.cat([along_column, along_row], dim=-1), dim=-1)
         column, row = weight[..., :height], weight[..., height:]
         gathered = torch.einsum("bhwg,bcgw->bchw", column, value) + torch.einsum("bhwv,bchv->bchw", row, value)
+        if self.training:
+            gathered = gathered * (torch.rand(len(x), 1, 1, 1, device=x.device) >= LEFT_OUT)
         return x + self.gamma * gathered
 
 

@@ -13,8 +13,8 @@ TYPES = ("other", "inflammatory", "epithelial", "spindle")
 
 REACH, SIGMA = 3, 1.0
 """Half-width and deviation, in pixels, of the window over which the distances' gradients are taken."""
-STEEPEST = 0.5
-"""Fall of the distance per pixel that counts as a full edge: touching nuclei fall by 2 over 3 to 4 pixels."""
+STEEPEST = 0.25
+"""Fall of the distance per pixel that counts as a full edge: networks blur the fall of 2 between touching nuclei."""
 
 
 class Decoder(nn.Module):

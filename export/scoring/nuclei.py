@@ -74,6 +74,9 @@ def compare(tile: LabelledTile, result: Path, counts: list[TypeCounts]) -> dict[
 def score(data: Path, results: Path) -> dict[str, float]:
     """Prints and returns the figures of `results/<tile>/nuclei.geojson` on the validation tiles in `data/consep`."""
     counts = [TypeCounts() for _ in TYPES]
+    missing = [name for name in VALIDATION_TILES if not (results / name / "nuclei.geojson").is_file()]
+    if missing:
+        raise ValueError(f"{results} lacks nuclei.geojson of {', '.join(missing)}: analyse them with --mpp 0.25 first")
     tiles = [tile for tile in consep_tiles(data / "consep") if tile.name in VALIDATION_TILES]
     rows = {tile.name: compare(tile, results / tile.name, counts) for tile in tiles}
     mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}

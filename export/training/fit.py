@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from rich.console import Console
@@ -35,10 +35,13 @@ def ahead(make: Callable[[int], Batch], steps: int) -> Iterator[Batch]:
             yield batch
 
 
-class Average:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Average(Generic[Network]):
     """An exponential moving average of a network's weights."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: Network):
         self.network = copy.deepcopy(network).eval()
 
     def follow(self, network: nn.Module, step: int) -> None:
@@ -52,12 +55,12 @@ class Average:
 
 
 def fit(
-    network: nn.Module,
+    network: Network,
     *,
     batches: Callable[[int], Iterable[Any]],
     steps: int,
-    loss: Callable[[nn.Module, Any], Tensor],
-    score: Callable[[nn.Module], dict[str, float]],
+    loss: Callable[[Network, Any], Tensor],
+    score: Callable[[Network], dict[str, float]],
     epochs: int,
     highest_rate: float,
     out: Path,

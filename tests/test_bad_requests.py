@@ -1,0 +1,81 @@
+"""Bad requests to the nuclei pipeline over gRPC: INVALID_ARGUMENT with the reason, and the server goes on serving."""
+
+import struct
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+import tritonclient.grpc as triton_grpc
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from histoserve.deploy.local.triton import LocalTriton
+
+GREY = cv2.imencode(".ppm", np.full((64, 64, 3), 200, np.uint8))[1].tobytes()
+JPEG = cv2.imencode(".jpg", np.full((64, 64, 3), 200, np.uint8))[1].tobytes()
+NOISE = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))[1].tobytes()
+WHOLE = (0, 0, 64, 64)
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it has 100 000 × 100 000 pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    size = chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + size + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def rows(*rectangles: tuple, dtype: type = np.float32) -> np.ndarray:
+    return np.array(rectangles, dtype)
+
+
+def ask(server: LocalTriton, tiles: list[bytes], region: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """The centroids in `tiles`."""
+    inputs = []
+    for name, array in {"TILE": np.array(tiles, object), "REGION": region, "CORE": core}.items():
+        inputs.append(triton_grpc.InferInput(name, array.shape, np_to_triton_dtype(array.dtype)))
+        inputs[-1].set_data_from_numpy(array)
+    with triton_grpc.InferenceServerClient(server.grpc) as client:
+        return client.infer("nuclei_tiles", inputs, client_timeout=60).as_numpy("CENTROID")
+
+
+BAD = {
+    "an empty tile": ([b""], rows(WHOLE), rows(WHOLE), "TILE 0 is empty"),
+    "text": ([b"not a picture"], rows(WHOLE), rows(WHOLE), "TILE 0.*no image that is known"),
+    "a truncated JPEG": ([NOISE[:-500]], rows(WHOLE), rows(WHOLE), "TILE 0: JPEG .*truncated"),
+    "a JPEG without an end": ([JPEG[:-2]], rows(WHOLE), rows(WHOLE), "TILE 0"),
+    "a huge PNG": ([bomb()], rows(WHOLE), rows(WHOLE), "TILE 0 is 100000 x 100000.*at most"),
+    "the second of two": ([GREY, b"x"], rows(WHOLE, WHOLE), rows(WHOLE, WHOLE), "TILE 1"),
+    "a region of 3 numbers": (
+        [GREY],
+        rows(WHOLE[:3]),
+        rows(WHOLE),
+        "REGION.*Expected .-1,4., got .1,3.",
+    ),
+    "a region too few": ([GREY, GREY], rows(WHOLE), rows(WHOLE, WHOLE), r"REGION is \[1, 4\], wanted \[2, 4\]"),
+    "NaN in a region": ([GREY], rows((np.nan, 0, 64, 64)), rows(WHOLE), "REGION 0 is .nan.*finite"),
+    "no width": ([GREY], rows((0, 0, 0, 64)), rows(WHOLE), "REGION 0 .*above 0"),
+    "a core elsewhere": ([GREY], rows(WHOLE), rows((900, 900, 64, 64)), "CORE 0"),
+    "infinity in a core": ([GREY], rows(WHOLE), rows((0, 0, np.inf, 64)), "CORE 0"),
+    "a wrong dtype": ([GREY], rows(WHOLE, dtype=np.float64), rows(WHOLE), "REGION.*FP32|data-type"),
+    "a batch larger than allowed": ([GREY] * 17, rows(*[WHOLE] * 17), rows(*[WHOLE] * 17), "batch-size must be <= 16"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_it_is_refused_with_the_reason_and_the_server_goes_on(server: LocalTriton, name: str) -> None:
+    tiles, region, core, message = BAD[name]
+    with pytest.raises(InferenceServerException, match=message) as refusal:
+        ask(server, tiles, region, core)
+    assert refusal.value.status() == "StatusCode.INVALID_ARGUMENT"
+    assert ask(server, [GREY], rows(WHOLE), rows(WHOLE)).shape == (0, 2)
+
+
+def test_a_bad_request_does_not_touch_its_neighbours(server: LocalTriton) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(ask, server, [tile], rows(WHOLE), rows(WHOLE)) for tile in (GREY, b"x") * 4]
+    outcomes = [type(answer.exception()) for answer in answers]
+    assert outcomes == [type(None), InferenceServerException] * 4
