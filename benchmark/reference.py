@@ -8,6 +8,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import find_contours
+from skimage.morphology import disk
 from skimage.segmentation import watershed
 
 from histoserve.ensemble.rules import Rules
@@ -28,7 +29,8 @@ def step_1(maps: NDArray[np.uint8], rules: Rules) -> Labels:
     area_of_component = np.bincount(component.ravel())
     mask &= (area_of_component >= rules.min_area_px)[component]
     component[~mask] = 0
-    marker, count = ndimage.label(mask & (maps[..., 1] < rules.edge_threshold * 255))
+    inner = mask & (maps[..., 1] < rules.edge_threshold * 255)
+    marker, count = ndimage.label(ndimage.binary_opening(inner, disk(rules.opening_px)))
     area = np.bincount(marker.ravel())
     marker[(area < rules.min_marker_px)[marker]] = 0
     bare = np.bincount(component[marker > 0], minlength=len(area_of_component)) == 0

@@ -1,5 +1,6 @@
 """Step 1 of the watershed: nucleus mask and edge strength → instances ([0086], [0094-0095])."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,13 +38,22 @@ def seeded(mask: NDArray[np.uint8], edge: NDArray[np.uint8], rules: Rules) -> ND
     flat = labels.reshape(-1)
     runs, component = _large(mask, rules.min_area_px)
     paint(flat, runs, np.zeros(len(runs), np.int32))
-    markers, marker = _large(((labels == 0) & (edge < rules.edge_level)).view(np.uint8), rules.min_marker_px)
+    inner = ((labels == 0) & (edge < rules.edge_level)).view(np.uint8)
+    if rules.opening_px:
+        inner = cv2.morphologyEx(inner, cv2.MORPH_OPEN, disc(rules.opening_px))
+    markers, marker = _large(inner, rules.min_marker_px)
     paint(flat, markers, marker + 1)
     bare = np.ones(component.max(initial=-1) + 1, bool)
     bare[component[np.searchsorted(runs[:, 0], markers[:, 0], side="right") - 1]] = False
     alone = bare[component]
     paint(flat, runs[alone], (component[alone] + marker.max(initial=-1) + 2).astype(np.int32))
     return labels
+
+
+def disc(radius: int) -> NDArray[np.uint8]:
+    """The pixels whose centres lie within `radius` of the middle one."""
+    offset = np.arange(-radius, radius + 1)
+    return (offset[:, None] ** 2 + offset**2 <= radius**2).astype(np.uint8)
 
 
 def _large(mask: NDArray[np.uint8], min_px: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

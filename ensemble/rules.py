@@ -16,6 +16,8 @@ class Rules:
     """Touching instances of one type are one object if the mean edge strength along their border is below this."""
     split_ratio: float
     """A merged object's markers are where its distance to the outside is at least this part of its maximum."""
+    opening_px: int
+    """Radius of the disc that a marker consists of: narrower gaps in the edges do not join markers."""
     min_area_px: int
     """Smaller components of the nucleus mask are dropped."""
     min_marker_px: int
@@ -27,7 +29,7 @@ class Rules:
         for name in ("foreground_threshold", "edge_threshold", "merge_threshold", "split_ratio"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in 0-1, got {getattr(self, name)}: correct the model's config")
-        for name in ("min_area_px", "min_marker_px", "max_hole_px"):
+        for name in ("opening_px", "min_area_px", "min_marker_px", "max_hole_px"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}: correct the model's config")
 

@@ -65,6 +65,7 @@ def watershed(
     edge_threshold: float,
     merge_threshold: float,
     split_ratio: float,
+    opening_px: int,
     min_area_px: int,
     min_marker_px: int,
     max_hole_px: int,
@@ -77,7 +78,14 @@ def watershed(
     each contour ends in `CONTOUR`. Raises ValueError, naming the tile, for regions and cores that do not fit.
     """
     rules = Rules(
-        foreground_threshold, edge_threshold, merge_threshold, split_ratio, min_area_px, min_marker_px, max_hole_px
+        foreground_threshold,
+        edge_threshold,
+        merge_threshold,
+        split_ratio,
+        opening_px,
+        min_area_px,
+        min_marker_px,
+        max_hole_px,
     )
     if not 0 <= seam_px <= margin_px:
         raise ValueError(f"seam_px must be in 0-margin_px ({margin_px}), got {seam_px}: correct the model's config")

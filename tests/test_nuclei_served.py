@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tritonclient.grpc as triton_grpc
 from shapely import STRtree
 from shapely.geometry import shape
 
@@ -19,6 +20,8 @@ from histoserve.client.phantom import write_phantom
 from histoserve.deploy.local.triton import LocalTriton
 
 REPOSITORY = Path(__file__).parents[1] / "model_repository"
+MATCHED = 0.995
+"""Share of the nuclei that must have a partner with an intersection over union of one half."""
 Analyze = Callable[..., Path]
 
 
@@ -82,11 +85,22 @@ def stubs(triton: LocalTriton) -> list[int]:
     return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/status") if parent in path.read_text()]
 
 
+def wait_for_tiles(triton: LocalTriton, count: int) -> None:
+    """Until the last stage has done so many requests."""
+    deadline = time.monotonic() + 120
+    with triton_grpc.InferenceServerClient(triton.grpc) as client:
+        while time.monotonic() < deadline:
+            if client.get_inference_statistics("nuclei_watershed").model_stats[0].inference_count >= count:
+                return
+            time.sleep(0.05)
+    raise AssertionError(f"no {count} tiles within two minutes")
+
+
 def test_a_killed_stage_changes_nothing(second: LocalTriton, phantom: Path, expected: bytes, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = subprocess.Popen(command(phantom, out, "--server", second.grpc, "--batch", "1", "--in-flight", "2"))
     first = second.pid
-    time.sleep(3)
+    wait_for_tiles(second, 3)
     assert run.poll() is None, "over before the stage could be killed"
     for stub in stubs(second):
         os.kill(stub, signal.SIGKILL)
@@ -117,3 +131,22 @@ def repository_with(tile_px: int, folder: Path) -> Path:
     config.write_text(config.read_text().replace('string_value: "256"', f'string_value: "{tile_px}"'))
     assert f'"{tile_px}"' in config.read_text()
     return copy
+
+
+def test_small_tiles_find_the_nuclei_of_one_large_tile(phantom: Path, tmp_path: Path) -> None:
+    found = {}
+    for tile_px in (256, 1024):
+        repository = repository_with(tile_px, tmp_path / str(tile_px))
+        with LocalTriton(repository, models=["nuclei_tiles", "nuclei_slide"], state=tmp_path / "state") as triton:
+            subprocess.run(command(phantom, tmp_path / "out", "--server", triton.grpc), check=True, timeout=300)
+        found[tile_px] = nuclei_of(tmp_path / "out" / "nuclei.geojson")
+    small, large = found[256], found[1024]
+    assert np.mean(best_iou(small, large) >= 0.5) >= MATCHED
+    assert np.mean(best_iou(large, small) >= 0.5) >= MATCHED
+
+
+def test_no_nucleus_is_doubled(expected: bytes) -> None:
+    nuclei = [shape(feature["geometry"]) for feature in json.loads(expected)["features"]]
+    pairs = STRtree(nuclei).query(nuclei, predicate="intersects").T
+    overlaps = [nuclei[a].intersection(nuclei[b]).area / min(nuclei[a].area, nuclei[b].area) for a, b in pairs if a < b]
+    assert max(overlaps, default=0) < 0.5

@@ -11,7 +11,7 @@ from histoserve.ensemble.merge import weak_pairs
 from histoserve.ensemble.rules import Rules
 from histoserve.ensemble.watershed import label_nuclei
 
-RULES = Rules(0.5, 0.3, 0.5, 0.8, min_area_px=1, min_marker_px=1, max_hole_px=0)
+RULES = Rules(0.5, 0.3, 0.5, 0.8, opening_px=0, min_area_px=1, min_marker_px=1, max_hole_px=0)
 
 
 def bar(edge: int, left: int = 1, right: int = 1, length: int = 20) -> np.ndarray:

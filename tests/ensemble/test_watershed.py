@@ -11,7 +11,7 @@ from histoserve.benchmark.synthetic import synthetic_maps
 from histoserve.ensemble.rules import Rules
 from histoserve.ensemble.watershed import label_nuclei, watershed
 
-RULES = Rules(0.5, 0.4, 0.6, 0.6, min_area_px=12, min_marker_px=4, max_hole_px=9)
+RULES = Rules(0.5, 0.4, 0.6, 0.6, opening_px=1, min_area_px=12, min_marker_px=4, max_hole_px=9)
 PARAMETERS = {"margin_px": 32, "seam_px": 8, **vars(RULES)}
 
 
@@ -52,7 +52,7 @@ MAPS = {
 
 
 @pytest.mark.parametrize("name", MAPS)
-@pytest.mark.parametrize("rules", [RULES, Rules(0.3, 0.7, 0.8, 0.9, 0, 0, 0), Rules(0.6, 0.2, 1, 0, 1, 1, 400)])
+@pytest.mark.parametrize("rules", [RULES, Rules(0.3, 0.7, 0.8, 0.9, 0, 0, 0, 0), Rules(0.6, 0.2, 1, 0, 2, 1, 1, 400)])
 def test_labels_and_types_are_those_of_the_reference(name: str, rules: Rules) -> None:
     maps = MAPS[name]
     labels, types = label_nuclei(maps, rules)
