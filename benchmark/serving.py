@@ -15,16 +15,18 @@ from histoserve.client.wire import Arrays, Server
 from histoserve.deploy.local.triton import LocalTriton
 
 TARGET = 0.9
-BATCH, IN_FLIGHT, REQUESTS, TURNS = 8, 4, 6, 5
+BATCH, IN_FLIGHT, REQUESTS, TURNS = 4, 4, 4, 5
 TIMEOUT_S = 120.0
 
 
 def run(image: Path | None = None) -> int:
-    """Prints tiles/s of the bare loop, the served network and the served pipeline; 1 if one is under TARGET, else 0.
+    """Prints tiles/s of the bare loop, the served network and the served pipeline; 1 if the network is under TARGET.
+
+    The pipeline also decodes tiles and finds nuclei, which the loop does not: its ratio is what that costs.
 
     All work on the same tiles in batches of `BATCH`, in turns; the server has `IN_FLIGHT` requests at a time.
     """
-    with LocalTriton(REPOSITORY, models=["nuclei_tiles"]) as triton:
+    with LocalTriton(REPOSITORY, models=["nuclei_tiles", "nuclei_slide"]) as triton:
         server = Server(triton.grpc)
         side = server.contract("nuclei").tile_px
         tiles = tile(image, side)[None].repeat(BATCH, 0)
@@ -42,9 +44,9 @@ def run(image: Path | None = None) -> int:
     table.title = f"{REQUESTS} × {BATCH} tiles of {side} × {side} px, medians of {TURNS} turns"
     ratios = [seconds[0] / taken for taken in seconds]
     for number, (name, taken, ratio) in enumerate(zip(names, seconds, ratios, strict=True)):
-        table.add_row(name, f"{REQUESTS * BATCH / taken:.1f}", f"{ratio:.2f}", f"≥ {TARGET}" if number else "")
+        table.add_row(name, f"{REQUESTS * BATCH / taken:.1f}", f"{ratio:.2f}", f"≥ {TARGET}" if number == 1 else "")
     Console().print(table)
-    return 0 if min(ratios) >= TARGET else 1
+    return 0 if ratios[1] >= TARGET else 1
 
 
 def pipeline_request(tiles: np.ndarray) -> Arrays:

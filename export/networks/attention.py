@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 STRONGEST = 0.05
-"""What is gathered is added with at most this weight. A row ends with its tile, so the same nucleus gathers something else
-in another tile: unbounded (the weight became 0.25), one large tile split 4 % of the nuclei otherwise than small ones."""
+"""What is gathered is added with at most this weight. A row ends with its tile, so the same nucleus gathers something
+else in another tile: unbounded (it became 0.25), one large tile showed 4 % of the nuclei otherwise than small ones."""
 LEFT_OUT = 0.5
 """Share of the training samples that pass without attention. What a pixel attends to ends with its tile: a network that
 can do without it finds a nucleus the same in whichever tile it lies."""
