@@ -79,6 +79,7 @@ def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
         path = Path(folder) / "model.onnx"
         program.save(path, external_data=False)
         graph = onnx.load(path)
+    forget_origin(graph)
     name_axes(graph, served.dynamic)
     identity = {
         "weights_sha256": weights_sha256(served.module),
@@ -89,6 +90,15 @@ def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
         graph.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(graph, full_check=True)
     return graph
+
+
+def forget_origin(graph: onnx.ModelProto) -> None:
+    """Takes out where in which file each node was traced: the same network is the same graph in whatever folder."""
+    for part in (*graph.graph.node, *graph.graph.value_info, *graph.graph.input, *graph.graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.graph.ClearField("metadata_props")
+    graph.graph.ClearField("doc_string")
 
 
 def name_axes(graph: onnx.ModelProto, dynamic: Mapping[str, Mapping[int, str]]) -> None:
