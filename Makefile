@@ -1,6 +1,7 @@
 # make demo    a slide through the nuclei pipeline, results in out/demo/     (SLIDE=… MPP=… to choose)
 # make test    lint, types, import rules and all tests against a real Triton
 # make score   the served nuclei against CoNSeP's validation tiles
+# make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 
@@ -9,9 +10,11 @@ BIN := .venv/bin
 PACKAGES := benchmark client deploy ensemble export model_repository
 OUT ?= out/demo
 DATA ?= ../shared/data
+SMEARS ?= 100
+PORT ?= 8011
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score test quick lint clean
+.PHONY: demo score score-peakmap smears test quick lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.server $(SLIDE)
@@ -26,6 +29,22 @@ score: .venv/.all
 	  $(BIN)/histoserve analyze $(DATA)/consep/train_$$tile.png --mpp 0.25 --pipeline nuclei -o out/consep/train_$$tile || exit 1; \
 	done
 	$(BIN)/histoserve score nuclei out/consep --data $(DATA)
+
+# The same of peakmap: seeds that no training saw. A run that was interrupted goes on with the next smear.
+score-peakmap: .venv/.all
+	$(BIN)/histoserve serve --port $(PORT) & server=$$!; trap 'kill $$server; wait $$server' EXIT; \
+	$(MAKE) --no-print-directory smears PORT=$(PORT) SMEARS=$(SMEARS)
+	$(BIN)/histoserve score peakmap out/smears --data out/smears
+
+smears: $(patsubst %,out/smears/%/result.json,$(shell seq $(SMEARS)))
+
+.SECONDARY:
+out/smears/%.tiff: | .venv/.all
+	@mkdir -p $(@D)
+	$(BIN)/histoserve phantom $@ --kind cytology --seed $* --truth $(@:.tiff=.geojson)
+
+out/smears/%/result.json: out/smears/%.tiff $(wildcard model_repository/peakmap_*/config.pbtxt)
+	$(BIN)/histoserve analyze $< --pipeline peakmap --server 127.0.0.1:$(PORT) -o $(@D)
 
 test: lint
 	$(BIN)/pytest

@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-NAMES = ("watershed", "serving")
+NAMES = ("watershed", "serving", "floor")
 
 
 def bench(name: str, image: Path | None = None) -> int:

@@ -31,6 +31,7 @@ from histoserve.client.results.result_json import (
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import Outcome, Steps, Width, stream
 from histoserve.client.tissue import Tissue, find_tissue
+from histoserve.client.traffic import Traffic
 
 REQUEST_BYTES = 16 * 2**20
 """Uncompressed pixels in a request, unless --batch says otherwise: larger ones save nothing and hold up others."""
@@ -106,7 +107,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         slide = stack.enter_context(open_slide(order.slide))
         resolution = resolve(slide.name, order.mpp, slide.stated_mpp, slide.objective_power)
         with timings.phase("connecting"):
-            wire = stack.enter_context(connect())
+            wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
             plan = make_plan(order, slide, resolution, contract)
@@ -121,6 +122,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             overview = Overview(plan.thumbnail, slide.l0_size[0])
             rows.draw(overview)
             overview.write(folder.path("overview.png"))
+            rows.write_more(slide, folder.path)
         result = {
             "histoserve": client_version(),
             "slide": describe_slide(slide, resolution, plan.level),
@@ -128,6 +130,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             "encoding": str(order.encoding),
             "tiles": describe_tiles(len(plan.tiles), outcome.sent, outcome.failed),
             "seconds": timings.seconds,
+            "transfer": wire.models,
             "result": rows.result(_analysed_mm2(plan, outcome, resolution.mpp)),
         }
         with _writing(order.out):

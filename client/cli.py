@@ -107,16 +107,20 @@ def export(
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
-    data: Annotated[Path, typer.Option(help="Folder of the training data.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the weights; an interrupted run goes on there.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the training data; peakmap draws its own.")] = None,
     width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 36,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Without it as many as the shipped weights saw.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch; without it all the data.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    extractor: Annotated[str | None, typer.Option(help="Of peakmap: classifier, detector or segmenter.")] = None,
+    feature: Annotated[str | None, typer.Option(help="Of peakmap: map or pyramid.")] = None,
 ) -> None:
     """Trains a pipeline's network."""
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "train", "export"), name, data, out, width, epochs, steps, seed)
+        train_network = _lazily("histoserve.export.commands", "train", "export")
+        choices = {"steps": steps, "extractor": extractor, "feature": feature}
+        _ask(partial(train_network, **choices), name, data, out, width, epochs, seed)
 
 
 @app.command()
@@ -132,7 +136,7 @@ def score(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to measure: watershed, serving.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to measure: watershed, serving, floor.")],
     image: Annotated[Path | None, typer.Option(help="A tile at the network's mpp; without it a phantom.")] = None,
 ) -> None:
     """Measures ratios against a baseline of the same run; fails under the target."""

@@ -4,10 +4,11 @@
     rows of a request ─▶ peakmap_filter ─▶ fewer rows ┴▶ one behind the other, in any order ─▶ peakmap_select ─▶ peaks
 
 A row is a tile: its `REGION` (x, y, width, height in level-0 px), its `SCORE` for each type (0-1), its `FEATURE_MAP`,
-and `NETWORK`, the identity of the network that made them. A tile *has* a type if its score reaches the threshold; the
-*peaks* of a type are the K tiles of highest score among those that have it (CN115601749B [0059-0065]), equal scores by
-position: by y, then x, then width, then height. Which they are depends neither on the order of the rows, nor on rows
-that came twice, nor on how often they were filtered: `filter(filter(A) + filter(B)) == filter(A + B)`.
+and `NETWORK`, the identity of the network that made them; for display also `BOX`, where a detector saw what in it. A
+tile *has* a type if its score reaches the threshold; the *peaks* of a type are the K tiles of highest score among those
+that have it (CN115601749B [0059-0065]), equal scores by position: by y, then x, then width, then height. Which they are
+depends neither on the order of the rows, nor on rows that came twice, nor on how often they were filtered:
+`filter(filter(A) + filter(B)) == filter(A + B)`.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def peakmap_filter(
     feature_map: NDArray[np.float16],
     region: NDArray[np.float32],
     network: NDArray[np.int32],
+    box: NDArray[np.float32],
     floor: NDArray[np.float32],
     *,
     k: int,
@@ -49,13 +51,18 @@ def peakmap_filter(
 ) -> dict[str, NDArray]:
     """The rows that can still be peaks of their slide, by position, each once.
 
-    `score` (N, types), `feature_map` (N, c, h, w), `region` (N, 4), `network` (N, 1). A score under its type's `floor`
+    `score` (N, types), `feature_map` (N, c, h, w), `region` (N, 4), `network` (N, 1), `box` (N, boxes, 4 + types): x,
+    y, width and height in parts of the tile and a score for each type, 0 for none. A score under its type's `floor`
     (types,) cannot matter any more, since K tiles with a score as high as the floor are known; −1 for none.
-    Returns `REGION`, `SCORE`, `FEATURE_MAP` and `NETWORK` of the U ≤ N rows. Raises ValueError as `distinct` does, for
-    a floor of another length or one that is no number, and for a kept feature map that is not finite.
+    Returns `REGION`, `SCORE`, `FEATURE_MAP`, `NETWORK` and `BOX`, its boxes in level-0 px, of the U ≤ N rows. Raises
+    ValueError as `distinct` does, for boxes of another shape, for a floor of another length or one that is no number,
+    and for a kept feature map that is not finite.
     """
     tiles = distinct(region, score, feature_map, network, k)
     types = score.shape[1]
+    if box.ndim != 3 or (len(box), box.shape[2]) != (len(region), 4 + types):
+        wanted = f"[{len(region)}, boxes, 4 + {types}]"
+        raise ValueError(f"BOX is {list(box.shape)}, wanted {wanted}: x, y, width, height and a score for each type")
     if floor.shape != (types,):
         raise ValueError(f"FLOOR is {list(floor.shape)}, wanted [{types}]: one score for each type, −1 for none")
     if not np.isfinite(floor).all():
@@ -70,7 +77,16 @@ def peakmap_filter(
         "SCORE": tiles.score[kept],
         "FEATURE_MAP": finite_maps(feature_map, row),
         "NETWORK": network[row],
+        "BOX": l0_boxes(box[row], tiles.region[kept]),
     }
+
+
+def l0_boxes(box: NDArray[np.float32], region: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`box` (U, boxes, 4 + types), from parts of the tiles `region` (U, 4) to level-0 px; empty ones stay 0."""
+    corner, size = region[:, None, :2].astype(np.float64), region[:, None, 2:].astype(np.float64)
+    placed = np.concatenate((corner + box[:, :, :2] * size, box[:, :, 2:4] * size), axis=2).astype(np.float32)
+    there = (box[:, :, 4:] > 0).any(axis=2, keepdims=True)
+    return np.concatenate((np.where(there, placed, 0), box[:, :, 4:]), axis=2)
 
 
 def peakmap_select(

@@ -1,11 +1,12 @@
 """A PyTorch module → one ONNX graph that says what it is made of."""
 
 import hashlib
+import inspect
 import logging
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -52,6 +53,10 @@ class ServedGraph:
     """Input → axis → name of every axis whose length is free; axis 0 is the batch."""
     parameters: Mapping[str, str]
     """What clients and stages must know about the network: `mpp`, `types`, …"""
+    max_batch_size: int = 16
+    """Of a config that is written anew; 0 for a graph without a batch axis."""
+    sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Sizes that all models of the pipeline share: name → tensor → axis, counted from the last (−1)."""
 
 
 def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
@@ -83,7 +88,7 @@ def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
     name_axes(graph, served.dynamic)
     identity = {
         "weights_sha256": weights_sha256(served.module),
-        "code_sha256": code_sha256(),
+        "code_sha256": code_sha256(served.module),
         "torch": torch.__version__,
     }
     for key, value in {**identity, **served.parameters}.items():
@@ -108,6 +113,12 @@ def name_axes(graph: onnx.ModelProto, dynamic: Mapping[str, Mapping[int, str]]) 
             tensor.type.tensor_type.shape.dim[axis].dim_param = name
 
 
+def weights_from_file(path: Path) -> dict[str, Tensor]:
+    """As the networks take them, float32: shipped ones are float16."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
 def weights_sha256(module: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
@@ -115,10 +126,11 @@ def weights_sha256(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def code_sha256() -> str:
-    """Identity of the source of networks and graphs: the same code and weights give the same graph."""
+def code_sha256(module: nn.Module) -> str:
+    """Identity of the source files that a module is made of: the same code and weights give the same graph."""
+    folder = Path(next(iter(histoserve.export.__path__))).resolve()
+    sources = {Path(inspect.getfile(type(part))).resolve() for part in module.modules()}
     digest = hashlib.sha256()
-    folder = Path(next(iter(histoserve.export.__path__)))
-    for path in [folder / "graph.py", *sorted((folder / "networks").glob("*.py"))]:
+    for path in [folder / "graph.py", *sorted(path for path in sources if path.is_relative_to(folder / "networks"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Does the exported graph compute what the PyTorch module computes?"""
+"""Does the exported graph compute what the PyTorch module computes, and each row of a batch as it does alone?"""
 
 from collections.abc import Sequence
 
@@ -52,3 +52,21 @@ def verify(
         for name, one, other in zip(names, found, wanted, strict=True):
             largest[name] = max(largest[name], compare(name, one, other.numpy()))
     return largest
+
+
+def verify_rows(graph: onnx.ModelProto, names: Sequence[str], sample: tuple[np.ndarray, ...]) -> None:
+    """GraphDiffers unless each row of `sample` gives, to the last bit, what it gives alone.
+
+    A server batches requests as they come, so otherwise a slide's result would depend on what else it is doing.
+    """
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    inputs = [tensor.name for tensor in session.get_inputs()]
+    whole = session.run(list(names), dict(zip(inputs, sample, strict=True)))
+    for row in range(len(sample[0])):
+        alone = session.run(list(names), {name: each[row : row + 1] for name, each in zip(inputs, sample, strict=True)})
+        for name, one, other in zip(names, alone, whole, strict=True):
+            if one.tobytes() != other[row : row + 1].tobytes():
+                raise GraphDiffers(
+                    f"{name}: row {row} of {len(other)} differs from the same row alone: ONNX Runtime adds up in"
+                    " another order there, as in a ReduceMean over pixels; an average pooling is the same everywhere"
+                )

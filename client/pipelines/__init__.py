@@ -6,12 +6,14 @@ A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import WrongUsage
 from histoserve.client.grid import PlannedTile
 from histoserve.client.results.overview import Overview
+from histoserve.client.slide import Slide
 from histoserve.client.wire import Arrays, Outputs
 
 
@@ -22,7 +24,10 @@ class PipelineRows(Protocol):
         """For a slide of `slide_mpp` µm/px."""
 
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """The inputs of `<pipeline>_tiles`; called by several threads."""
+        """The inputs of `<pipeline>_tiles`; called by several threads, also while `take` is under way.
+
+        They may depend on the rows so far in a way that does not change the result.
+        """
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """Keeps the rows of one request; raises ServerError for rows that contradict themselves."""
@@ -38,6 +43,9 @@ class PipelineRows(Protocol):
 
     def draw(self, overview: Overview) -> None:
         """Draws the result onto the thumbnail."""
+
+    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
+        """Writes result files of this pipeline alone, each where `path` of its name says."""
 
 
 def rows_of(pipeline: str) -> type[PipelineRows]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.results.geojson import detection
 from histoserve.client.results.overview import PALETTE, Overview
+from histoserve.client.slide import Slide
 from histoserve.client.wire import Arrays, Outputs
 
 FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
@@ -108,6 +110,9 @@ class Rows:
                 overview.outline([contours[j] for j in chosen[start : start + DRAWN_AT_ONCE]], _colour(i))
         counts = self._counts()
         overview.legend([(f"{name} ({counts[i]})", _colour(i)) for i, name in enumerate(self._types)])
+
+    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
+        """As PipelineRows.write_more: nothing."""
 
     def _counts(self) -> NDArray[np.int64]:
         return np.bincount(self._nuclei["TYPE"], minlength=len(self._types) + 1)[1:]

@@ -29,6 +29,17 @@ PALETTE = (
 FRACTION_BITS = 4
 """Outlines are placed to a sixteenth of a pixel."""
 
+MARK_PX = 12
+"""Least side of a mark: a tile of a whole slide would be a dot."""
+
+RING_PX = 4
+"""From one frame of a region to the next around it."""
+
+ROOMY_PX = 80
+"""A wider frame has its text inside."""
+
+MARK_FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)
+
 LINE, SWATCH, PADDING = 30, 14, 10
 """Of the legend, in px."""
 
@@ -51,6 +62,26 @@ class Overview:
             np.round((contour * self._scale - 0.5) * (1 << FRACTION_BITS)).astype(np.int32) for contour in contours
         ]
         cv2.polylines(self._image, points, True, tuple(reversed(colour)), 1, cv2.LINE_AA, FRACTION_BITS)
+
+    def mark(self, region: NDArray[np.float32], marks: Sequence[tuple[str, Sequence[int]]]) -> None:
+        """Frames around a region (x, y, width, height in level-0 px), never too small to be seen: one for each mark.
+
+        A mark is a short text, written into the frame or, where that is small, beside it, and a colour. Both have a
+        dark rim, so that they show on any stain.
+        """
+        centre, half = (region[:2] + region[2:] / 2) * self._scale, np.maximum(region[2:] * self._scale, MARK_PX) / 2
+        left = None
+        for number, (text, colour) in enumerate(marks):
+            out = number * RING_PX
+            (x0, y0), (x1, y1) = (np.round(centre + sign * (half + out)).astype(int).tolist() for sign in (-1, 1))
+            (width, height), _ = cv2.getTextSize(text, *MARK_FONT, 1)
+            if left is None:
+                left = x0 + 6 if x1 - x0 > ROOMY_PX else min(x1 + 10, self._image.shape[1] - (width + 8) * len(marks))
+                top = max(y0 + height + 6, height)
+            for thickness, shade in ((3, (0, 0, 0)), (1, tuple(reversed(colour)))):
+                cv2.rectangle(self._image, (x0, y0), (x1, y1), shade, thickness)
+                cv2.putText(self._image, text, (left, top), *MARK_FONT, shade, thickness, cv2.LINE_AA)
+            left += width + 8
 
     def legend(self, entries: Sequence[tuple[str, Sequence[int]]]) -> None:
         """Adds a strip below with a swatch and a text each, on as many lines as are needed."""

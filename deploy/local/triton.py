@@ -25,6 +25,8 @@ READY_WITHIN_S = 300.0
 KEPT_LOGS = 20
 SHOWN_LOG_LINES = 30
 START_ATTEMPTS = 3
+STEP = re.compile(r'model_name:\s*"([^"]+)"')
+"""A step of an ensemble, in its config."""
 
 
 class LocalTriton:
@@ -192,11 +194,14 @@ class LocalTriton:
 
 
 def models_of(repository: Path) -> list[str]:
-    """The names of the models in a repository: its folders with a `config.pbtxt`, so nothing like `__pycache__`."""
-    names = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
-    if not names:
+    """The models that a repository holds whole: folders with a `config.pbtxt`, ensembles only with all of their steps.
+
+    An ensemble whose network was not exported yet is left out, so that the other pipelines can be served.
+    """
+    steps = {path.parent.name: STEP.findall(path.read_text()) for path in repository.glob("*/config.pbtxt")}
+    if not steps:
         raise LocalTritonError(f"no model in {repository}: expected folders with a config.pbtxt in each")
-    return names
+    return sorted(name for name, parts in steps.items() if all(part in steps for part in parts))
 
 
 def default_state() -> Path:

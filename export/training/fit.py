@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +11,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+
+Batch = TypeVar("Batch")
 
 AVERAGE_DECAY = 0.99
 """Per step: the averaged network, which is validated and kept, follows the last ~100 steps."""
@@ -19,6 +22,17 @@ def learning_rate(progress: float, highest: float) -> float:
     """Warm-up over the first 3 % of `progress` (0-1), then half a cosine to 1 %."""
     warm_up = min(1.0, progress / 0.03)
     return highest * warm_up * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def ahead(make: Callable[[int], Batch], steps: int) -> Iterator[Batch]:
+    """`make(0)` … `make(steps − 1)`, each made by another thread while the one before it is used."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(make, 0)
+        for step in range(1, steps + 1):
+            batch = following.result()
+            if step < steps:
+                following = pool.submit(make, step)
+            yield batch
 
 
 Network = TypeVar("Network", bound=nn.Module)

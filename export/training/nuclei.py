@@ -25,6 +25,7 @@ from histoserve.export.training.tiles import (
 
 NARROW = 0.125
 """Width of the network that two CPU cores train in two hours; 1.0 is the document's."""
+EPOCHS = 36
 BATCH, RATE = 8, 2e-3
 """Without ImageNet's weights to start from the rate is higher than the 1e-4 of SMILE 2023."""
 WATERSHED = Path(__file__).parents[2] / "model_repository" / "nuclei_watershed"
@@ -98,7 +99,15 @@ def loss(network: nn.Module, batch: Batch, costs: Tensor) -> Tensor:
     return total
 
 
-def train(data: Path, out: Path, *, width: float | None, epochs: int, steps: int | None, seed: int) -> Path:
+def train(
+    data: Path,
+    out: Path,
+    *,
+    width: float = NARROW,
+    epochs: int = EPOCHS,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Path:
     """Trains on `data/consep` and, if it is there, `data/dsb2018_he`; returns the path of the best epoch's weights.
 
     An epoch is `steps` batches; without it, as many as cover the typed tiles once.
@@ -115,7 +124,7 @@ def train(data: Path, out: Path, *, width: float | None, epochs: int, steps: int
     costs = cost_matrix(ROW_COSTS)
     rules = rules_from_config(WATERSHED)
     return fit(
-        NucleiNetwork(width or NARROW).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        NucleiNetwork(width).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         batches=lambda epoch: data_set.epoch(epoch, each),
         steps=each,
         loss=lambda network, item: loss(network, item, costs),

@@ -88,6 +88,22 @@ def test_outlines_lie_where_the_slide_shows_them(tmp_path: Path) -> None:
     assert image[:, :, 0].min() > 200 > image[:, :, 1].min()
 
 
+def test_a_mark_of_a_tiny_region_can_be_seen_and_stays_in_the_picture(tmp_path: Path) -> None:
+    overview = Overview(np.full((1000, 2000, 3), 255, np.uint8), l0_width=200_000)
+    red, blue = (255, 0, 0), (0, 0, 255)
+    overview.mark(np.array([100_000, 50_000, 64, 64], np.float32), [("1", red)])
+    overview.mark(np.array([199_900, 99_900, 64, 64], np.float32), [("2", red), ("3", blue)])
+    overview.write(tmp_path / "o.png")
+
+    image = cv2.imread(str(tmp_path / "o.png"))[..., ::-1]
+    frame = np.argwhere((image[:, :1005] == red).all(axis=2))
+    np.testing.assert_allclose([*frame.min(axis=0), *frame.max(axis=0)], [494, 994, 506, 1004], atol=1)
+    assert (image[480:520, 1005:1030] == red).all(axis=2).any(), "the number stands beside the frame"
+    corner = image[900:, 1900:]
+    assert (corner == red).all(axis=2).any()
+    assert (corner == blue).all(axis=2).any()
+
+
 def test_a_legend_too_wide_for_the_slide_is_wrapped(tmp_path: Path) -> None:
     entries = [(f"type {i}", (255, 0, 0)) for i in range(12)]
     heights = []

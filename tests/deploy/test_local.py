@@ -226,3 +226,10 @@ def test_a_failure_names_the_models_that_were_still_loading(tmp_path) -> None:
 
     assert "still loading: slow" in message
     assert "still loading: quick" not in message
+
+
+def test_an_ensemble_without_its_network_is_left_out(tmp_path: Path) -> None:
+    for name, config in {"stage": "", "whole": 'model_name: "stage"', "half": 'model_name: "network"'}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.pbtxt").write_text(config)
+    assert models_of(tmp_path) == ["stage", "whole"]

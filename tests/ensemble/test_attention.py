@@ -58,6 +58,20 @@ def test_attention_sums_to_one_for_each_type(seed: int, maps: int, k: int, sprea
     assert (found["ATTENTION"][index < 0] == 0).all()
 
 
+@given(seed=st.integers(0, 10**6), k=st.integers(1, 12), spread=st.floats(0, 30))
+@settings(max_examples=150, deadline=None)
+def test_the_order_of_a_types_peaks_changes_the_feature_by_the_last_bit_at_most(
+    seed: int, k: int, spread: float
+) -> None:
+    random = np.random.default_rng(seed)
+    embedding = random.normal(size=(k, 5)).astype(np.float32)
+    logit = (spread * random.normal(size=(k, 1))).astype(np.float32)
+    orders = (np.arange(k), random.permutation(k))
+    one, other = (peakmap_pool(embedding, logit, order[None].astype(np.int32))["POOLED"] for order in orders)
+    # Sums in float64 agree to far less than half a float32 step of their largest term, and may round to two neighbours.
+    assert (np.abs(one - other) <= np.spacing(np.maximum(np.abs(one), np.abs(embedding).max(axis=0) * 1e-7))).all()
+
+
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 30), k=st.integers(1, 6))
 @settings(max_examples=100, deadline=None)
 def test_the_order_of_a_slides_tiles_does_not_change_a_bit_of_the_feature(seed: int, count: int, k: int) -> None:

@@ -50,7 +50,9 @@ def joined(*tables: Rows) -> Rows:
 
 
 def filtered(table: Rows, k: int, floor: np.ndarray = NO_FLOOR) -> Rows:
-    result = stage.peakmap_filter(**table, floor=floor, k=k, threshold=0.5)
+    box = np.zeros((len(table["score"]), 1, 4 + table["score"].shape[1]), np.float32)
+    result = stage.peakmap_filter(**table, box=box, floor=floor, k=k, threshold=0.5)
+    del result["BOX"]
     return {name.lower(): column for name, column in result.items()}
 
 
@@ -222,6 +224,23 @@ def test_one_tile_with_two_maps_is_refused() -> None:
 def test_a_floor_that_does_not_fit_is_refused(floor: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         filtered(rows((0.6, 0.6, 0.6)), 2, np.array(floor, np.float32))
+
+
+def test_boxes_are_returned_in_level_0_pixels() -> None:
+    table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
+    box = np.zeros((3, 2, 7), np.float32)
+    box[2, 0] = (0.5, 0.25, 0.1, 0.2, 0, 0, 0.7)
+    found = stage.peakmap_filter(**table, box=box, floor=NO_FLOOR, k=2, threshold=0.5)["BOX"]
+    assert found[0].tolist() == [[0] * 7] * 2
+    np.testing.assert_allclose(found[1, 0], (25, 2.5, 1, 2, 0, 0, 0.7), rtol=1e-6)
+    assert not found[1, 1].any()
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 7), (3, 1, 6), (3, 7)])
+def test_boxes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
+    table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
+    with pytest.raises(ValueError, match=r"BOX is \[.*wanted \[3, boxes, 4 \+ 3\]"):
+        stage.peakmap_filter(**table, box=np.zeros(shape, np.float32), floor=NO_FLOOR, k=2, threshold=0.5)
 
 
 def test_no_peaks_at_all_is_a_mistake_of_the_config() -> None:

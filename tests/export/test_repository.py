@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from histoserve.export.graph import ServedGraph
-from histoserve.export.repository import GraphDoesNotFit, read_config, write_network
+from histoserve.export.repository import GraphDoesNotFit, read_config, write_networks
 
 SHIPPED = Path(__file__).parents[2] / "model_repository"
 
@@ -30,7 +30,7 @@ def repository(tmp_path: Path) -> Path:
 def test_tensors_come_from_the_graph_and_deployment_settings_stay(repository: Path) -> None:
     path = repository / "nuclei_network" / "config.pbtxt"
     path.write_text(path.read_text().replace("max_batch_size: 16", "max_batch_size: 4"))
-    write_network(repository, SERVED, graph())
+    write_networks(repository, [(SERVED, graph())])
     config = read_config(path.parent)
     assert config.max_batch_size == 4
     assert [(t.name, list(t.dims)) for t in config.input] == [("IMAGE", [-1, -1, 3])]
@@ -51,5 +51,5 @@ def test_a_graph_that_does_not_fit_is_refused_and_leaves_the_old_one(
 ) -> None:
     before = (repository / "nuclei_network" / "1" / "model.onnx").read_bytes()
     with pytest.raises(GraphDoesNotFit, match=message):
-        write_network(repository, SERVED, bad)
+        write_networks(repository, [(SERVED, bad)])
     assert (repository / "nuclei_network" / "1" / "model.onnx").read_bytes() == before

@@ -1,0 +1,130 @@
+"""What the floor of `peakmap_tiles` saves of the bytes that travel back, and the client's memory on a large slide."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from histoserve.benchmark.tile import REPOSITORY
+from histoserve.client.analyze import Order, analyze
+from histoserve.client.connect import Wire, connect
+from histoserve.client.contract import Contract
+from histoserve.client.phantom import write_phantom
+from histoserve.client.wire import Arrays, Outputs
+from histoserve.deploy.local.triton import LocalTriton
+
+BYTES_TARGET, MEMORY_TARGET = 0.05, 1.15
+"""Returned with the floor, of all rows of the slide; peak memory, of that for a slide four times smaller."""
+SIDES_PX = (9728, 4864)
+"""76² tiles, and a quarter as many."""
+MPP, SEED = 0.5, 3
+DEADLINE_S = 300.0
+
+
+class Unfloored:
+    """A `Wire` that never tells the server a floor."""
+
+    def __init__(self, wire: Wire):
+        self._wire = wire
+        self.row_bytes = 0
+        """Of one row, once one came back."""
+
+    def versions(self) -> list[str]:
+        """As Wire.versions."""
+        return self._wire.versions()
+
+    def contract(self, pipeline: str) -> Contract:
+        """As Wire.contract."""
+        return self._wire.contract(pipeline)
+
+    def stop(self) -> None:
+        """As Wire.stop."""
+        self._wire.stop()
+
+    def infer(self, model: str, arrays: Arrays) -> Outputs:
+        """As Wire.infer."""
+        if "FLOOR" in arrays:
+            arrays = {**arrays, "FLOOR": np.full_like(arrays["FLOOR"], -1)}
+        outputs = self._wire.infer(model, arrays)
+        if "FLOOR" in arrays and len(outputs["SCORE"]):
+            self.row_bytes = sum(each[0].nbytes for each in outputs.values())
+        return outputs
+
+
+class Silent:
+    """A watcher."""
+
+    def phase(self, text: str) -> None: ...
+
+    def planned(self, tiles: int) -> None: ...
+
+    def done(self, tiles: int) -> None: ...
+
+
+def run(image: Path | None = None) -> int:
+    """Prints what a phantom smear of over 5,000 tiles sends back, and the client's peak memory on it; 1 over a target.
+
+    Without the floor the server still returns only tiles among the K best of their request. ValueError for an image.
+    """
+    if image is not None:
+        raise ValueError("bench floor draws its own slides: leave out --image")
+    with (
+        tempfile.TemporaryDirectory() as name,
+        LocalTriton(REPOSITORY, models=["peakmap_tiles", "peakmap_slide"]) as triton,
+    ):
+        large, small = (drawn(Path(name), side) for side in SIDES_PX)
+        memory = [peak_bytes(slide, triton.grpc) for slide in (large, small)]
+        with connect([triton.grpc], "peakmap", DEADLINE_S) as servers:
+            wire = Unfloored(servers)
+            report = analyze(
+                Order(large, "peakmap", Path(name) / "unfloored"), lambda: nullcontext[Wire](wire), Silent()
+            )
+        floored = json.loads((large.with_suffix("") / "result.json").read_text())
+        assert floored["result"] == report.result["result"], "the floor changed the result"
+    share = print_traffic(floored, report.result, wire.row_bytes)
+    ratio = memory[0] / memory[1]
+    mib = [round(each / 2**20) for each in memory]
+    told = f"peak memory of `analyze`: {mib[0]} MiB, {mib[1]} MiB for a slide a quarter its size"
+    Console().print(f"{told}: ratio {ratio:.2f}, target ≤ {MEMORY_TARGET}", soft_wrap=True)
+    return 0 if share <= BYTES_TARGET and ratio <= MEMORY_TARGET else 1
+
+
+def drawn(folder: Path, side: int) -> Path:
+    """A smear of `side` × `side` px."""
+    path = folder / f"{side}.tiff"
+    write_phantom(path, kind="cytology", size=(side, side), mpp=MPP, seed=SEED, truth=None)
+    return path
+
+
+def peak_bytes(slide: Path, server: str) -> int:
+    """Resident memory that `histoserve analyze` had at most; its result is left beside the slide."""
+    command = [str(Path(sys.executable).with_name("histoserve")), "analyze", str(slide)]
+    command += ["--pipeline", "peakmap", "--server", server, "-o", str(slide.with_suffix(""))]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise OSError(f"{' '.join(command)} ended with {process.returncode}")
+    # Linux counts in KiB.
+    return usage.ru_maxrss * 1024
+
+
+def print_traffic(floored: dict[str, Any], unfloored: dict[str, Any], row_bytes: int) -> float:
+    """Of two results and the bytes of a row; returns the share of all rows that travelled with the floor."""
+    tiles = floored["tiles"]["sent"]
+    returned = [each["transfer"]["peakmap_tiles"]["returned_bytes"] for each in (unfloored, floored)]
+    table = Table("rows", "bytes", "of all rows", "target", title=f"what the server returned of {tiles} tiles")
+    table.add_row("all (computed)", f"{tiles * row_bytes:,}", "1", "")
+    shares = [each / (tiles * row_bytes) for each in returned]
+    table.add_row("the K best of each request", f"{returned[0]:,}", f"{shares[0]:.2%}", "")
+    table.add_row("the same, over the floor", f"{returned[1]:,}", f"{shares[1]:.2%}", f"≤ {BYTES_TARGET:.0%}")
+    Console().print(table)
+    return shares[1]

@@ -1,0 +1,18 @@
+"""Extractors: a tile's lesion cell types, a confidence for each, and its feature map (CN115601749B [0076-0098])."""
+
+from torch import Tensor
+
+from histoserve.export.networks.extractors.backbone import Extractor
+from histoserve.export.networks.extractors.classifier import Classifier
+from histoserve.export.networks.extractors.detector import Detector
+from histoserve.export.networks.extractors.segmenter import Segmenter
+
+KINDS: dict[str, type[Extractor]] = {"classifier": Classifier, "detector": Detector, "segmenter": Segmenter}
+
+
+def extractor_from_weights(weights: dict[str, Tensor]) -> Extractor:
+    """The extractor that fits `weights`: its kind is read off the parameters that only that kind has."""
+    (kind,) = (each for each in KINDS.values() if each.MARK in weights)
+    extractor = kind(len(weights["scale"]))
+    extractor.load_state_dict(weights)
+    return extractor

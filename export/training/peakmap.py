@@ -1,0 +1,78 @@
+"""Trains the peakmap networks on phantom smears: the extractor, then the head, and beside it the two baselines.
+
+Without a patient's data, so the weights are for demonstration only.
+"""
+
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from histoserve.export.networks.extractors import KINDS
+from histoserve.export.networks.extractors.backbone import FEATURES, Extractor
+from histoserve.export.networks.peakmap import identity
+from histoserve.export.repository import read_config
+from histoserve.export.training.bags import Rows, read_rows, rows_of_slide, write_rows
+from histoserve.export.training.extractor import train_extractor
+from histoserve.export.training.fit import save
+from histoserve.export.training.head import train_heads
+from histoserve.export.training.smears import EXTRACTOR_SEED, HEAD_SEED, VALIDATION_SEED, LabelledSmear, smears
+
+EPOCHS = 36
+"""Of the extractor, 3,200 crops each."""
+SIDE_PX = 1536
+SLIDES = {EXTRACTOR_SEED: 320, HEAD_SEED: 320, VALIDATION_SEED: 60}
+"""How many from each first seed on."""
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
+
+
+def selection() -> tuple[int, float]:
+    """K and the threshold of the served selection, from its config: the head learns from the peaks it will see."""
+    parameters = read_config(REPOSITORY / "peakmap_select").parameters
+    return int(parameters["k"].string_value), float(parameters["threshold"].string_value)
+
+
+def rows_of(
+    network: Extractor, feature: str, slides: list[LabelledSmear], folder: Path, threshold: float
+) -> list[Rows]:
+    """Each slide's rows; those that an interrupted run left in `folder` are read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result = []
+    for number, slide in enumerate(track(slides, "extracting features", transient=True)):
+        path = folder / f"{number}.npz"
+        if not path.exists():
+            write_rows(path, rows_of_slide(network, feature, slide, threshold))
+        result.append(read_rows(path))
+    return result
+
+
+def train(out: Path, *, extractor: str = "detector", feature: str = "map", epochs: int = EPOCHS, seed: int = 0) -> Path:
+    """Trains into `out`, going on from what is there; returns the path of all weights, as `networks.peakmap` wants.
+
+    `extractor` is one of KINDS, `feature` of FEATURES; ValueError for others.
+    """
+    if extractor not in KINDS or feature not in FEATURES:
+        known = f"{', '.join(KINDS)}; features: {', '.join(FEATURES)}"
+        raise ValueError(f"no extractor {extractor!r} with the feature {feature!r}; extractors: {known}")
+    drawn = {
+        first: smears(out / "slides", range(first + 1000 * seed, first + 1000 * seed + count), SIDE_PX)
+        for first, count in SLIDES.items()
+    }
+    work = out / f"{extractor}-{feature}"
+    network = train_extractor(extractor, drawn[EXTRACTOR_SEED], drawn[VALIDATION_SEED], out / extractor, epochs, seed)
+    k, threshold = selection()
+    # Rows of another network, from a run that went on, are not taken for this one's.
+    training, validation = (
+        rows_of(network, feature, drawn[first], work / f"{first}-{identity(network)}", threshold)
+        for first in (HEAD_SEED, VALIDATION_SEED)
+    )
+    heads = train_heads(training, validation, work, k=k, threshold=threshold, seed=seed)
+    save(all_weights(network, heads), work / "best.pt")
+    return work / "best.pt"
+
+
+def all_weights(network: Extractor, heads: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """One flat dict: `extractor.…`, `head.…`, `mean.…`, `statistics.…`."""
+    parts: dict[str, dict[str, Tensor]] = {"extractor": network.state_dict(), **heads}
+    return {f"{part}.{name}": torch.clone(value) for part, each in parts.items() for name, value in each.items()}
