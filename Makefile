@@ -1,7 +1,7 @@
 # make demo    a slide through the nuclei pipeline, results in out/demo/     (SLIDE=… MPP=… to choose)
 # make test    lint, types, import rules and all tests against a real Triton
 # make score   the served nuclei against CoNSeP's validation tiles
-# make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many)
+# make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many, SMEAR=… : what phantoms)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 
@@ -11,6 +11,8 @@ PACKAGES := benchmark client deploy ensemble export model_repository
 OUT ?= out/demo
 DATA ?= ../shared/data
 SMEARS ?= 100
+SMEAR ?= --size 4096x4096 --mpp 0.25
+IN ?= out/smears
 PORT ?= 8011
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
@@ -33,17 +35,17 @@ score: .venv/.all
 # The same of peakmap: seeds that no training saw. A run that was interrupted goes on with the next smear.
 score-peakmap: .venv/.all
 	$(BIN)/histoserve serve --port $(PORT) & server=$$!; trap 'kill $$server; wait $$server' EXIT; \
-	$(MAKE) --no-print-directory smears PORT=$(PORT) SMEARS=$(SMEARS)
-	$(BIN)/histoserve score peakmap out/smears --data out/smears
+	$(MAKE) --no-print-directory smears PORT=$(PORT) SMEARS=$(SMEARS) SMEAR="$(SMEAR)" IN=$(IN)
+	$(BIN)/histoserve score peakmap $(IN) --data $(IN)
 
-smears: $(patsubst %,out/smears/%/result.json,$(shell seq $(SMEARS)))
+smears: $(patsubst %,$(IN)/%/result.json,$(shell seq $(SMEARS)))
 
 .SECONDARY:
-out/smears/%.tiff: | .venv/.all
+$(IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
-	$(BIN)/histoserve phantom $@ --kind cytology --seed $* --truth $(@:.tiff=.geojson)
+	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
 
-out/smears/%/result.json: out/smears/%.tiff $(wildcard model_repository/peakmap_*/config.pbtxt)
+$(IN)/%/result.json: $(IN)/%.tiff $(wildcard model_repository/peakmap_*/config.pbtxt)
 	$(BIN)/histoserve analyze $< --pipeline peakmap --server 127.0.0.1:$(PORT) -o $(@D)
 
 test: lint

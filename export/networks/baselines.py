@@ -26,7 +26,8 @@ class MeanOfTiles(nn.Module):
     def __init__(self, features: int):
         super().__init__()
         self.embed = nn.Sequential(nn.Linear(features, LENGTH), nn.ReLU())
-        self.classify = mlp(LENGTH)
+        # Averaged over hundreds of tiles, what a few of them say is small: brought back to the scale of one.
+        self.classify = nn.Sequential(nn.BatchNorm1d(LENGTH), *mlp(LENGTH))
 
     def forward(self, features: Tensor, slide: Tensor, slides: int) -> Tensor:
         """`features` (n, f) of all tiles of `slides` slides, `slide` int64 (n,) which each belongs to → logits."""

@@ -6,6 +6,7 @@ slide loses lesion cells together with every tile that shows them, and gains les
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from histoserve.export.training.smears import LabelledSmear, slide_class, tiles_
 
 FEWEST = 2
 """Lesion cells in a bag that is not negative, where its slide has them: a little harder than a phantom."""
-OTHERS = 3
-"""At most so many other slides lend their lesion-free tiles."""
+OTHERS = 16
+"""At most so many other slides lend their lesion-free tiles: a handful of lesion cells among thousands of others."""
 FAR_APART = 2**20
 """Level-0 px between the slides of a bag, so that no two tiles have one region."""
 
@@ -44,6 +45,11 @@ class Rows:
     """int64 (lesions,)"""
     shows: np.ndarray
     """bool (n, lesions): a part of the lesion's nucleus is in the tile"""
+
+    @cached_property
+    def possible(self) -> set[int]:
+        """Indices in CLASSES that the slide has with all, some or none of its lesions."""
+        return {0, *(slide_class([kind]) for kind in self.types)}
 
     def part(self, kept: np.ndarray, lesions: np.ndarray) -> "Rows":
         """Only the tiles `kept` bool (n,) and the lesions of these numbers."""
@@ -150,9 +156,10 @@ def joined(parts: Sequence[Rows]) -> Rows:
 def made_up(slides: Sequence[Rows], random: np.random.Generator) -> Rows:
     """A slide that was never drawn; the classes come equally often, as far as `slides` allow."""
     target = int(random.integers(len(CLASSES)))
-    having = [each for each in slides if target in {0, *(slide_class([kind]) for kind in each.types)}] or list(slides)
+    having = [each for each in slides if target in each.possible] or list(slides)
     parts = [thinned(having[random.integers(len(having))], target, random)]
-    for _ in range(random.integers(OTHERS + 1)):
+    # One slide more counts for less the more there are.
+    for _ in range(int(np.exp(random.uniform(0, np.log(OTHERS + 2)))) - 1):
         other = slides[random.integers(len(slides))]
         free = ~other.shows.any(1) & (random.random(len(other.region)) < random.uniform(0.2, 1))
         parts.append(other.part(free, np.empty(0, int)))

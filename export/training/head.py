@@ -15,7 +15,7 @@ from histoserve.export.networks.peakmap import Head
 from histoserve.export.training.bags import Bag, Rows, bag_of, made_up, turned
 from histoserve.export.training.fit import ahead, fit
 
-EPOCHS, STEPS, BATCH, RATE = 12, 50, 32, 1e-3
+EPOCHS, STEPS, BATCH, RATE = 72, 50, 32, 1e-3
 VALIDATION_BAGS = 300
 """Made up of the validation slides, beside those slides themselves."""
 

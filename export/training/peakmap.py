@@ -17,13 +17,15 @@ from histoserve.export.training.bags import Rows, read_rows, rows_of_slide, writ
 from histoserve.export.training.extractor import train_extractor
 from histoserve.export.training.fit import save
 from histoserve.export.training.head import train_heads
-from histoserve.export.training.smears import EXTRACTOR_SEED, HEAD_SEED, VALIDATION_SEED, LabelledSmear, smears
+from histoserve.export.training.smears import EXTRACTOR_SEED, HEAD_SEED, VALIDATION_SEED, draw_smears, read_smear
 
 EPOCHS = 36
 """Of the extractor, 3,200 crops each."""
 SIDE_PX = 1536
-SLIDES = {EXTRACTOR_SEED: 320, HEAD_SEED: 320, VALIDATION_SEED: 60}
-"""How many from each first seed on."""
+SLIDES = {EXTRACTOR_SEED: 320, HEAD_SEED: 1600, VALIDATION_SEED: 60}
+"""How many from each first seed on. The head needs many: to it a slide is one example, to the extractor hundreds."""
+SEEDS = 10_000
+"""From one training's first seeds to those of another `seed`."""
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 
 
@@ -33,16 +35,14 @@ def selection() -> tuple[int, float]:
     return int(parameters["k"].string_value), float(parameters["threshold"].string_value)
 
 
-def rows_of(
-    network: Extractor, feature: str, slides: list[LabelledSmear], folder: Path, threshold: float
-) -> list[Rows]:
-    """Each slide's rows; those that an interrupted run left in `folder` are read."""
+def rows_of(network: Extractor, feature: str, slides: list[Path], folder: Path, threshold: float) -> list[Rows]:
+    """The rows of each slide, read in turn; those that an interrupted run left in `folder` are read."""
     folder.mkdir(parents=True, exist_ok=True)
     result = []
-    for number, slide in enumerate(track(slides, "extracting features", transient=True)):
-        path = folder / f"{number}.npz"
+    for slide in track(slides, "extracting features", transient=True):
+        path = folder / slide.name
         if not path.exists():
-            write_rows(path, rows_of_slide(network, feature, slide, threshold))
+            write_rows(path, rows_of_slide(network, feature, read_smear(slide), threshold))
         result.append(read_rows(path))
     return result
 
@@ -56,20 +56,20 @@ def train(out: Path, *, extractor: str = "detector", feature: str = "map", epoch
         known = f"{', '.join(KINDS)}; features: {', '.join(FEATURES)}"
         raise ValueError(f"no extractor {extractor!r} with the feature {feature!r}; extractors: {known}")
     drawn = {
-        first: smears(out / "slides", range(first + 1000 * seed, first + 1000 * seed + count), SIDE_PX)
+        first: draw_smears(out / "slides", range(first + SEEDS * seed, first + SEEDS * seed + count), SIDE_PX)
         for first, count in SLIDES.items()
     }
-    work = out / f"{extractor}-{feature}"
-    network = train_extractor(extractor, drawn[EXTRACTOR_SEED], drawn[VALIDATION_SEED], out / extractor, epochs, seed)
+    slides, validation = ([read_smear(path) for path in drawn[first]] for first in (EXTRACTOR_SEED, VALIDATION_SEED))
+    network = train_extractor(extractor, slides, validation, out / extractor, epochs, seed)
+    # Rows and heads of another extractor, from a run that went on, are not taken for this one's.
+    work = out / f"{extractor}-{feature}" / str(identity(network))
     k, threshold = selection()
-    # Rows of another network, from a run that went on, are not taken for this one's.
-    training, validation = (
-        rows_of(network, feature, drawn[first], work / f"{first}-{identity(network)}", threshold)
-        for first in (HEAD_SEED, VALIDATION_SEED)
+    training, held = (
+        rows_of(network, feature, drawn[first], work / "rows", threshold) for first in (HEAD_SEED, VALIDATION_SEED)
     )
-    heads = train_heads(training, validation, work, k=k, threshold=threshold, seed=seed)
-    save(all_weights(network, heads), work / "best.pt")
-    return work / "best.pt"
+    heads = train_heads(training, held, work, k=k, threshold=threshold, seed=seed)
+    save(all_weights(network, heads), work.parent / "best.pt")
+    return work.parent / "best.pt"
 
 
 def all_weights(network: Extractor, heads: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -90,14 +90,14 @@ def read_smear(path: Path) -> LabelledSmear:
         return LabelledSmear(image, file["types"], outlines)
 
 
-def smears(folder: Path, seeds: Iterable[int], side: int) -> list[LabelledSmear]:
-    """The slides of these seeds; those that are not in `folder` yet are drawn, by `WORKERS` processes."""
+def draw_smears(folder: Path, seeds: Iterable[int], side: int) -> list[Path]:
+    """Files of the slides of these seeds; those that are not in `folder` yet are drawn, by `WORKERS` processes."""
     folder.mkdir(parents=True, exist_ok=True)
     seeds = list(seeds)
     # Torch's threads do not survive a fork.
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
         made = pool.map(partial(write_smear, folder, side), seeds)
-        return [read_smear(path) for path in track(made, "drawing slides", len(seeds), transient=True)]
+        return list(track(made, "drawing slides", len(seeds), transient=True))
 
 
 def tile_corners(shape: tuple[int, ...], side: int = TILE_PX) -> list[tuple[int, int]]:

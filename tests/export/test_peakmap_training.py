@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from histoserve.export.networks.peakmap import TYPES
+from histoserve.export.networks.peakmap import TYPES, served
 from histoserve.export.training.bags import Rows, bag_of, joined, made_up, read_rows, without, write_rows
 from histoserve.export.training.extractor import average_precision, logistic_line
 from histoserve.export.training.head import train_heads
 from histoserve.export.training.lesions import UNKNOWN, batch_of, corner_of_crop, crop, targets, turned, turned_outline
-from histoserve.export.training.peakmap import selection
+from histoserve.export.training.peakmap import selection, train
 from histoserve.export.training.smears import (
+    EXTRACTOR_SEED,
+    HEAD_SEED,
+    VALIDATION_SEED,
     LabelledSmear,
     read_smear,
     slide_class,
@@ -164,3 +167,24 @@ def test_head_and_baselines_are_trained_on_the_same_bags(tmp_path: Path, monkeyp
 
 def test_the_head_learns_from_the_peaks_that_are_served() -> None:
     assert selection() == (10, 0.5)
+
+
+@pytest.mark.slow
+def test_a_whole_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {
+        "peakmap": {"SLIDES": {EXTRACTOR_SEED: 3, HEAD_SEED: 3, VALIDATION_SEED: 6}, "SIDE_PX": 512},
+        "extractor": {"STEPS": 2, "BATCH": 4},
+        "head": {"EPOCHS": 1, "STEPS": 2, "BATCH": 4, "VALIDATION_BAGS": 4},
+    }
+    for module, constants in small.items():
+        for name, value in constants.items():
+            monkeypatch.setattr(f"histoserve.export.training.{module}.{name}", value)
+    weights = torch.load(train(tmp_path, epochs=2), weights_only=True)
+    assert [graph.model for graph in served(weights)] == ["peakmap_network", "peakmap_encoder", "peakmap_classifier"]
+    # The rows of the first run are read, not made again; the trained parts are taken as they are.
+    monkeypatch.setattr("histoserve.export.training.peakmap.rows_of_slide", None)
+    again = torch.load(train(tmp_path, epochs=2), weights_only=True)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in weights.items())
+    # An extractor that was trained on makes other rows: those of the old one do not pass for them.
+    with pytest.raises(TypeError, match="NoneType"):
+        train(tmp_path, epochs=4)
