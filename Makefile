@@ -34,7 +34,9 @@ score: .venv/.all
 
 # The same of peakmap: seeds that no training saw. A run that was interrupted goes on with the next smear.
 score-peakmap: .venv/.all
-	$(BIN)/histoserve serve --port $(PORT) & server=$$!; trap 'kill $$server; wait $$server' EXIT; \
+	@mkdir -p $(IN)
+	$(BIN)/histoserve serve --port $(PORT) > $(IN)/server.log & server=$$!; trap 'kill $$server; wait $$server' EXIT; \
+	until grep -q ^ready $(IN)/server.log; do kill -0 $$server || exit 1; sleep 1; done; \
 	$(MAKE) --no-print-directory smears PORT=$(PORT) SMEARS=$(SMEARS) SMEAR="$(SMEAR)" IN=$(IN)
 	$(BIN)/histoserve score peakmap $(IN) --data $(IN)
 

@@ -16,8 +16,8 @@ from rich.table import Table
 from histoserve.benchmark.tile import REPOSITORY
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.connect import Wire, connect
-from histoserve.client.contract import Contract
 from histoserve.client.phantom import write_phantom
+from histoserve.client.traffic import Traffic
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.deploy.local.triton import LocalTriton
 
@@ -29,32 +29,18 @@ MPP, SEED = 0.5, 3
 DEADLINE_S = 300.0
 
 
-class Unfloored:
-    """A `Wire` that never tells the server a floor."""
+class Unfloored(Traffic):
+    """A wire that never tells the server a floor."""
 
-    def __init__(self, wire: Wire):
-        self._wire = wire
-        self.row_bytes = 0
-        """Of one row, once one came back."""
-
-    def versions(self) -> list[str]:
-        """As Wire.versions."""
-        return self._wire.versions()
-
-    def contract(self, pipeline: str) -> Contract:
-        """As Wire.contract."""
-        return self._wire.contract(pipeline)
-
-    def stop(self) -> None:
-        """As Wire.stop."""
-        self._wire.stop()
+    row_bytes = 0
+    """Of one row, once one came back."""
 
     def infer(self, model: str, arrays: Arrays) -> Outputs:
         """As Wire.infer."""
-        if "FLOOR" in arrays:
-            arrays = {**arrays, "FLOOR": np.full_like(arrays["FLOOR"], -1)}
-        outputs = self._wire.infer(model, arrays)
-        if "FLOOR" in arrays and len(outputs["SCORE"]):
+        if "FLOOR" not in arrays:
+            return super().infer(model, arrays)
+        outputs = super().infer(model, {**arrays, "FLOOR": np.full_like(arrays["FLOOR"], -1)})
+        if len(outputs["SCORE"]):
             self.row_bytes = sum(each[0].nbytes for each in outputs.values())
         return outputs
 
@@ -126,5 +112,6 @@ def print_traffic(floored: dict[str, Any], unfloored: dict[str, Any], row_bytes:
     shares = [each / (tiles * row_bytes) for each in returned]
     table.add_row("the K best of each request", f"{returned[0]:,}", f"{shares[0]:.2%}", "")
     table.add_row("the same, over the floor", f"{returned[1]:,}", f"{shares[1]:.2%}", f"≤ {BYTES_TARGET:.0%}")
+    table.caption = f"with the floor {returned[1] / returned[0]:.1%} of the bytes without"
     Console().print(table)
     return shares[1]

@@ -98,7 +98,7 @@ def table_of_accuracies(answers: list[Answer]) -> Table:
         groups.append((f"lesion cells: {name}", [each for each in answers if first <= each.lesions <= last]))
     table = Table(title="Share of slides given the right class")
     for column in ("", "slides", *answers[0].found):
-        table.add_column(column, justify="right" if column else "left")
+        table.add_column(column, justify="right" if column else "left", no_wrap=not column)
     for name, group in groups:
         if group:
             table.add_row(name, str(len(group)), *(f"{share:.1%}" for share in accuracies(group).values()))
