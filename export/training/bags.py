@@ -23,7 +23,7 @@ FEWEST = 2
 """Lesion cells in a bag that is not negative, where its slide has them: a little harder than a phantom."""
 OTHERS = 16
 """At most so many other slides lend their lesion-free tiles: a handful of lesion cells among thousands of others."""
-FAR_APART = 2**20
+FAR_APART = 2**17
 """Level-0 px between the slides of a bag, so that no two tiles have one region."""
 
 
@@ -160,10 +160,13 @@ def made_up(slides: Sequence[Rows], random: np.random.Generator) -> Rows:
     parts = [thinned(having[random.integers(len(having))], target, random)]
     # One slide more counts for less the more there are.
     for _ in range(int(np.exp(random.uniform(0, np.log(OTHERS + 2)))) - 1):
-        other = slides[random.integers(len(slides))]
-        free = ~other.shows.any(1) & (random.random(len(other.region)) < random.uniform(0.2, 1))
-        parts.append(other.part(free, np.empty(0, int)))
+        parts.append(lesion_free(slides[random.integers(len(slides))], random, random.uniform(0.2, 1)))
     return joined(parts)
+
+
+def lesion_free(rows: Rows, random: np.random.Generator, share: float = 1.0) -> Rows:
+    """About this share of the tiles that show no lesion."""
+    return rows.part(~rows.shows.any(1) & (random.random(len(rows.region)) < share), np.empty(0, int))
 
 
 def turned(bag: Bag, random: np.random.Generator) -> Bag:
