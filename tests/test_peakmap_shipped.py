@@ -32,7 +32,7 @@ def analyzed(slide: Path, out: Path, server: LocalTriton, *options: str) -> dict
 
 def centroids(truth: dict[str, Any], name: str) -> np.ndarray:
     """Of the nuclei of one type, (n, 2)."""
-    cells = [each for each in truth["features"] if each["properties"]["classification"]["name"] == name]
+    cells = [each for each in truth["features"] if each["properties"]["name"] == name]
     return np.array([np.mean(each["geometry"]["coordinates"][0], axis=0) for each in cells]).reshape(-1, 2)
 
 

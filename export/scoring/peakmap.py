@@ -1,7 +1,7 @@
 """Scores served slide classes: the results that `histoserve analyze` wrote of phantom smears, against their truth."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +17,13 @@ from histoserve.export.networks.baselines import MeanOfTiles, Statistics
 from histoserve.export.networks.extractors import extractor_from_weights
 from histoserve.export.networks.extractors.backbone import MPP, TILE_PX
 from histoserve.export.networks.peakmap import CLASSES, head_from_weights, part_of
-from histoserve.export.training.bags import Rows, bag_of, joined, lesion_free, rows_of_slide
+from histoserve.export.training.bags import Bag, bag_of, rows_of_slide
 from histoserve.export.training.head import LOGITS
 from histoserve.export.training.peakmap import selection
 from histoserve.export.training.smears import smear_from_seed
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "peakmap.pt"
 BASELINES = {"mean": "mean of all tile features", "statistics": "statistics of tile confidences"}
-METHODS = {"head": "peakmap", **BASELINES}
-OTHERS = (0, 3, 12, 40)
-"""Slides that lend their lesion-free tiles."""
 LESION_BINS = ((0, 0), (1, 3), (4, 10), (11, 30), (31, 10**9))
 """First and last number of lesion cells of each line."""
 
@@ -57,46 +54,25 @@ def class_from_result(path: Path) -> int:
     return CLASSES.index(found)
 
 
-class Methods:
-    """The extractor, and the head and the baselines on its rows."""
+def baselines_from_weights(weights: dict[str, Tensor]) -> Callable[[dict], dict[str, int]]:
+    """What tells the baselines' classes of the phantom that a truth file's header describes."""
+    extractor = extractor_from_weights(part_of(weights, "extractor"))
+    _, feature = head_from_weights(part_of(weights, "head"))
+    features = weights["mean.embed.0.weight"].shape[1]
+    networks = {"mean": MeanOfTiles(features), "statistics": Statistics()}
+    for name, network in networks.items():
+        network.load_state_dict(part_of(weights, name))
+        network.eval()
+    k, threshold = selection()
 
-    def __init__(self, weights: dict[str, Tensor]):
-        self.extractor = extractor_from_weights(part_of(weights, "extractor"))
-        head, self.feature = head_from_weights(part_of(weights, "head"))
-        mean = MeanOfTiles(weights["mean.embed.0.weight"].shape[1])
-        self.networks = {"head": head.eval(), "mean": mean.eval(), "statistics": Statistics().eval()}
-        for name in BASELINES:
-            self.networks[name].load_state_dict(part_of(weights, name))
-        self.k, self.threshold = selection()
-
-    def rows(self, header: dict) -> Rows:
-        """Of the phantom that a truth file's header describes, drawn again."""
+    def classes_of(header: dict) -> dict[str, int]:
         slide = smear_from_seed(header["seed"], tuple(header["size"]), header["mpp"])
-        return rows_of_slide(self.extractor, self.feature, slide, self.threshold, round(TILE_PX * MPP / header["mpp"]))
-
-    def classes(self, rows: Rows) -> dict[str, int]:
-        """Found by each method."""
-        bag = bag_of(rows, self.k, self.threshold)
+        rows = rows_of_slide(extractor, feature, slide, threshold, round(TILE_PX * MPP / header["mpp"]))
+        bag: Bag = bag_of(rows, k, threshold)
         with torch.no_grad():
-            return {name: int(LOGITS[name](network, [bag]).argmax()) for name, network in self.networks.items()}
+            return {BASELINES[name]: int(LOGITS[name](network, [bag]).argmax()) for name, network in networks.items()}
 
-
-def among_others(rows: list[Rows], truth: list[int], methods: Methods) -> Table:
-    """How many are right where each slide lies among the lesion-free tiles of so many others: screening."""
-    table = Table(title="The same slides among lesion-free tiles of others (PyTorch): share given the right class")
-    for column in ("others", "tiles, about", *(METHODS[name] for name in methods.networks)):
-        table.add_column(column, justify="right")
-    for number in OTHERS:
-        random = np.random.default_rng(number)
-        found, tiles = [], []
-        for each in track(rows, f"classing among {number}", transient=True):
-            lent = [lesion_free(rows[other], random) for other in random.integers(len(rows), size=number)]
-            slide = joined([each, *lent])
-            found.append(methods.classes(slide))
-            tiles.append(len(slide.region))
-        right = [np.mean([one[name] == true for one, true in zip(found, truth, strict=True)]) for name in found[0]]
-        table.add_row(str(number), f"{np.mean(tiles):.0f}", *(f"{share:.1%}" for share in right))
-    return table
+    return classes_of
 
 
 def confusion(truth: Sequence[int], found: Sequence[int]) -> np.ndarray:
@@ -151,8 +127,8 @@ def score(data: Path, results: Path, weights: Path = WEIGHTS) -> dict[str, float
         raise ValueError(
             f"no */result.json in {results}: run `histoserve analyze --pipeline peakmap -o {results}/SLIDE`"
         )
-    methods = Methods(weights_from_file(weights))
-    answers, rows = [], []
+    classes_of = baselines_from_weights(weights_from_file(weights))
+    answers = []
     for path in track(paths, "drawing the slides for the baselines", transient=True):
         truth_path = data / f"{path.parent.name}.geojson"
         if not truth_path.is_file():
@@ -160,15 +136,9 @@ def score(data: Path, results: Path, weights: Path = WEIGHTS) -> dict[str, float
                 f"{path.parent} has no truth: wanted {truth_path}, as `histoserve phantom --truth` writes it"
             )
         truth, lesions, header = read_truth(truth_path)
-        served = class_from_result(path)
-        rows.append(methods.rows(header))
-        found = methods.classes(rows[-1])
-        answers.append(
-            Answer(truth, lesions, {"peakmap": served} | {BASELINES[name]: found[name] for name in BASELINES})
-        )
+        answers.append(Answer(truth, lesions, {"peakmap": class_from_result(path)} | classes_of(header)))
     console = Console()
     for method in answers[0].found:
         console.print(table_of_confusion(answers, method))
     console.print(table_of_accuracies(answers))
-    console.print(among_others(rows, [each.truth for each in answers], methods))
     return accuracies(answers)

@@ -247,8 +247,8 @@ def test_the_contact_sheet_shows_each_tile_in_the_frame_of_its_type(order: Order
 
     assert sheet.shape == (2 * 446 + 10, 5 * 394 + 10, 3)
     assert sheet[12, 390].tolist() == features[0]["properties"]["classification"]["color"]
-    middle = sheet[10 + 52 + 192, 10 + 192]
-    np.testing.assert_allclose(middle, cv2.imread(str(order.slide))[int(y), int(x), ::-1], atol=1)
+    beside_the_box = sheet[10 + 52 + 232, 10 + 232]
+    np.testing.assert_allclose(beside_the_box, cv2.imread(str(order.slide))[int(y), int(x), ::-1], atol=1)
     assert (sheet[10 + 446 + 20, -20] == 40).all()
 
 
@@ -265,7 +265,7 @@ def test_a_peak_that_cannot_be_read_again_is_grey(order: Order, monkeypatch: pyt
     with open_slide(order.slide) as slide:
         monkeypatch.setattr(slide, "read", fail)
         collected.write_more(slide, order.slide.with_name)
-    assert cv2.imread(str(order.slide.with_name("peaks.png")))[10 + 52 + 192, 10 + 192].tolist() == [128] * 3
+    assert cv2.imread(str(order.slide.with_name("peaks.png")))[10 + 52 + 232, 10 + 232].tolist() == [128] * 3
 
 
 def test_a_slide_without_lesion_is_classified_and_says_so(order: Order) -> None:
