@@ -18,9 +18,11 @@ from histoserve.deploy.local.triton import LocalTriton, LocalTritonError, failur
 
 NOW = np.zeros(1, np.float32)
 SERVE_UNTIL_KILLED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from histoserve.deploy.local.triton import LocalTriton
+# A shell lets its background processes ignore Ctrl-C, and so those that run these tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with LocalTriton(Path(sys.argv[1]), models=["where"], state=Path(sys.argv[2])) as triton:
     print(triton.pid, triton.grpc, flush=True)
     time.sleep(600)
