@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from tiny_graphs import graph, tensor
 
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.connect import connect
@@ -60,9 +60,9 @@ def tiny_repository(folder: Path) -> Path:
     for model in REPOSITORY.glob("peakmap_*"):
         shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
     graphs = {"peakmap_network": network(), "peakmap_encoder": encoder(), "peakmap_classifier": classifier()}
-    for name, graph in graphs.items():
+    for name, made in graphs.items():
         (folder / name / "1").mkdir(parents=True, exist_ok=True)
-        (folder / name / "1" / "model.onnx").write_bytes(graph)
+        (folder / name / "1" / "model.onnx").write_bytes(made)
         (folder / name / "config.pbtxt").write_text(CONFIGS[name])
     return folder
 
@@ -122,18 +122,6 @@ def classifier() -> bytes:
     weight = np.random.default_rng(1).normal(size=(3 * LENGTH, 3)).astype(np.float32)
     inputs, outputs = [tensor("POOLED", TensorProto.FLOAT, 3, LENGTH)], [tensor("PROBABILITY", TensorProto.FLOAT, 3)]
     return graph(nodes, inputs, outputs, {"weight": weight, "flat": np.array([-1])})
-
-
-def graph(nodes: list, inputs: list, outputs: list, weights: dict[str, np.ndarray]) -> bytes:
-    constants = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()]
-    made = helper.make_graph(nodes, "tiny", inputs, outputs, constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
-
-
-def tensor(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, dtype, shape)
 
 
 @pytest.fixture(scope="module")

@@ -61,9 +61,9 @@ def train(out: Path, *, extractor: str = "detector", feature: str = "map", epoch
     }
     slides, validation = ([read_smear(path) for path in drawn[first]] for first in (EXTRACTOR_SEED, VALIDATION_SEED))
     network = train_extractor(extractor, slides, validation, out / extractor, epochs, seed)
-    # Rows and heads of another extractor, from a run that went on, are not taken for this one's.
-    work = out / f"{extractor}-{feature}" / str(identity(network))
     k, threshold = selection()
+    # Rows and heads of another extractor or selection, from a run that went on, are not taken for these.
+    work = out / f"{extractor}-{feature}" / f"{identity(network)}-{k}-{threshold:g}"
     training, held = (
         rows_of(network, feature, drawn[first], work / "rows", threshold) for first in (HEAD_SEED, VALIDATION_SEED)
     )

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import tritonclient.grpc as triton_grpc
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from tiny_graphs import graph, tensor
 
 from histoserve.deploy.local.triton import LocalTriton
 
@@ -58,18 +58,6 @@ TABLE += ' output [ { name: "VALUE" data_type: TYPE_FP32 dims: [1] } ]'
 # A wrong name, a wrong dtype and a wrong rank.
 MISFIT = 'input [ { name: "PICTURE" data_type: TYPE_UINT8 dims: [3, -1, -1] } ]'
 MISFIT += ' output [ { name: "SCORE" data_type: TYPE_FP16 dims: [4, 4] } ]'
-
-
-def graph(nodes: list, inputs: list, outputs: list, weights: dict[str, np.ndarray]) -> bytes:
-    constants = [numpy_helper.from_array(array, name) for name, array in weights.items()]
-    made = helper.make_graph(nodes, "tiny", inputs, outputs, constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
-
-
-def tensor(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, dtype, shape)
 
 
 def convolving_graph() -> bytes:
