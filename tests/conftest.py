@@ -8,6 +8,9 @@ import pytest
 
 from histoserve.deploy.local.triton import LocalTriton
 
+# ONNX Runtime reports to its maker from the moment of its import; conftest comes before the tests that import it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 ROOT = Path(__file__).parent.parent
 REPOSITORY = ROOT / "model_repository"
 

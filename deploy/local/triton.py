@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
-from histoserve.deploy.local import supervise
+from histoserve.deploy.local import folders, supervise, traces
+from histoserve.deploy.local.failure import failure_message
 from histoserve.deploy.local.ports import LOOPBACK, free_ports, require_free
 from histoserve.deploy.local.supervise import Plan
 from histoserve.deploy.local.wheel import LocalTritonError, TritonWheel, check_stub
@@ -22,8 +26,11 @@ __all__ = ["LocalTriton", "LocalTritonError"]
 
 READY_WITHIN_S = 300.0
 """A first start compiles the stages: a minute, more on a loaded machine. An early end is noticed at once."""
-KEPT_LOGS = 20
-SHOWN_LOG_LINES = 30
+PINGS_MS = 1000
+"""How often a client may ask whether the connection still stands, with or without a request in flight.
+
+A slow stage answers nothing for minutes, and gRPC's servers cut off who asks more than once in five of them.
+"""
 START_ATTEMPTS = 3
 STEP = re.compile(r'model_name:\s*"([^"]+)"')
 """A step of an ensemble, in its config."""
@@ -120,27 +127,24 @@ class LocalTriton:
     def _launch(self) -> None:
         if self._grpc_port is not None:
             require_free(self._grpc_port)
+        folders.require_plain_names(self.models, self.repository)
         wheel = TritonWheel.installed()
         environment = {**wheel.environment(os.environ), **self._environment}
         server_id = f"histoserve-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._folder = self._state / server_id
         self.log = self._state / f"{server_id}.log"
-        self._make_state()
-        backends = wheel.assemble_backends(self._folder / "backends")
-        check_stub(backends / "python" / wheel.stub.name, environment)
-        ports = free_ports(3)
-        ports[0] = self._grpc_port or ports[0]
-        self.grpc, self.http, self.metrics = (f"{LOOPBACK}:{port}" for port in ports)
-        self._plan = Plan(
-            parent=os.getpid(),
-            command=[str(wheel.server), *self._arguments(server_id, backends, ports)],
-            server_id=server_id,
-            http=self.http,
-            metrics=self.metrics,
-            folder=str(self._folder),
-            shm_prefix=f"{server_id}-",
-        )
-        with self.log.open("wb") as log:
+        with self._prepared(wheel, server_id) as log, _holding(supervise.shared_memory_lock(server_id)) as lock:
+            check_stub(self._folder / "backends" / "python" / wheel.stub.name, environment)
+            ports = free_ports(3)
+            ports[0] = self._grpc_port or ports[0]
+            self.grpc, self.http, self.metrics = (f"{LOOPBACK}:{port}" for port in ports)
+            self._plan = Plan(
+                parent=os.getpid(),
+                command=[str(wheel.server), *self._arguments(server_id, ports)],
+                server_id=server_id,
+                http=self.http,
+                metrics=self.metrics,
+                folder=str(self._folder),
+            )
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", supervise.__file__, self._plan.to_json()],
                 # Not the caller's folder: the stages have theirs on their import path.
@@ -149,36 +153,55 @@ class LocalTriton:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # It never uses the lock, only has it until it ends.
+                pass_fds=[lock.fileno()],
                 # So that Ctrl-C in a terminal reaches the parent only, which then stops the server in good order.
                 start_new_session=True,
             )
 
-    def _arguments(self, server_id: str, backends: Path, ports: Sequence[int]) -> list[str]:
+    @contextmanager
+    def _prepared(self, wheel: TritonWheel, server_id: str) -> Iterator[BinaryIO]:
+        """The log, opened, beside a filled run folder; neither is left if the block fails."""
+        self._folder = self._state
+        with ExitStack() as undo:
+            try:
+                self._state.mkdir(parents=True, exist_ok=True)
+                traces.sweep(self._state, folders.bases(self._state))
+                log = undo.enter_context(traces.hold(self.log))
+                undo.callback(self.log.unlink)
+                self._folder = folders.make_run_folder(self._state, server_id)
+                undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+                (self._folder / "log").symlink_to(self.log)
+                wheel.assemble_backends(self._folder / "backends")
+                self._served = folders.plain_repository(self.repository, self._folder)
+            except OSError as error:
+                raise LocalTritonError(
+                    f"cannot keep the server's files in {self._folder} ({error.strerror}): make room there, or set "
+                    "XDG_STATE_HOME to another folder"
+                ) from error
+            yield log
+            undo.pop_all()
+            log.close()
+
+    def _arguments(self, server_id: str, ports: Sequence[int]) -> list[str]:
+        backends = self._folder / "backends"
         services = zip(("grpc", "http", "metrics"), ports, strict=True)
         return [
             f"--id={server_id}",
-            f"--model-repository={self.repository}",
+            f"--model-repository={self._served}",
             f"--backend-directory={backends}",
             # All three: each service would listen on every interface otherwise.
             *(flag for name, port in services for flag in (f"--{name}-address={LOOPBACK}", f"--{name}-port={port}")),
+            "--grpc-keepalive-permit-without-calls=true",
+            f"--grpc-http2-min-recv-ping-interval-without-data={PINGS_MS}",
+            # Its measuring writes a log of its own into /var/log.
+            "--allow-gpu-metrics=false",
             "--model-control-mode=explicit",
             *(f"--load-model={model}" for model in self.models),
             # The configs are the contract and complete; guessing costs one more process per stage at each start.
             "--disable-auto-complete-config",
             *(f"--backend-config={name},shm-region-prefix-name={server_id}-" for name in _names_in(backends)),
         ]
-
-    def _make_state(self) -> None:
-        try:
-            self._folder.mkdir(parents=True)
-        except OSError as error:
-            raise LocalTritonError(
-                f"cannot keep the server's log in {self._state} ({error.strerror}): set XDG_STATE_HOME to a folder "
-                "that can be written"
-            ) from error
-        logs = sorted(self._state.glob("histoserve-*.log"), key=lambda path: path.stat().st_mtime)
-        for old in logs[: -KEPT_LOGS + 1]:
-            old.unlink(missing_ok=True)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + self.timeout_s
@@ -209,28 +232,20 @@ def default_state() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "histoserve"
 
 
-def failure_message(headline: str, repository: Path, log: Path) -> str:
-    """What failed, from the log: the errors it reports, the models still loading, and its last lines."""
-    text = log.read_text(errors="replace")
-    loading = set(re.findall(r'"loading: ([^:"]+):\d+"', text))
-    settled = set(re.findall(r"(?:successfully loaded|failed to load) '([^']+)'", text))
-    errors = [
-        error.replace("\\n", "\n")
-        for error in re.findall(r'^E\d{4} .*?\] "(.*)"\s*$', text, re.MULTILINE)
-        # Said by every server on a machine without a GPU.
-        if "CudaDriverHelper" not in error and "CUDA driver version" not in error
-    ]
-    # Tables repeat what the errors say, in lines of 200 characters.
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("|", "+-"))]
-    return "\n".join(
-        [
-            f"{headline} (model repository {repository})",
-            *errors,
-            *(f"still loading: {model}" for model in sorted(loading - settled)),
-            f"--- end of {log}:",
-            *lines[-SHOWN_LOG_LINES:],
-        ]
-    )
+@contextmanager
+def _holding(lock: Path) -> Iterator[BinaryIO]:
+    try:
+        file = traces.hold(lock)
+    except OSError as error:
+        raise LocalTritonError(
+            f"cannot write to {lock.parent} ({error.strerror}): the server and its stages exchange tensors there"
+        ) from error
+    with file:
+        try:
+            yield file
+        except BaseException:
+            lock.unlink(missing_ok=True)
+            raise
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -79,11 +79,19 @@ class TritonWheel:
 
         The stub's interpreter takes its prefix from the first `python3` on PATH. With this environment's own `python3`
         there, it is this environment: `.pth` files and editable installs included, which PYTHONPATH would miss.
+        Raises LocalTritonError for an environment in a place that PATH cannot name.
         """
+        if os.pathsep in f"{sys.prefix}{self.libraries}":
+            raise LocalTritonError(
+                f"an environment whose path holds {os.pathsep!r} cannot be named in PATH: make one elsewhere than in "
+                f"{sys.prefix}"
+            )
         libraries = [*_python_libraries(), str(self.libraries), parent.get("LD_LIBRARY_PATH", "")]
         cache = Path(parent.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "histoserve" / "numba"
         return {
             "NUMBA_CACHE_DIR": str(cache),
+            # ONNX Runtime would report to its maker.
+            "ORT_DISABLE_TELEMETRY": "1",
             "PYTHONUNBUFFERED": "1",
             **parent,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{parent.get('PATH', os.defpath)}",
@@ -94,7 +102,13 @@ class TritonWheel:
 def check_stub(stub: Path, environment: Mapping[str, str]) -> None:
     """Raise LocalTritonError if the stub cannot be loaded: most often for want of a shared libpython."""
     # Without arguments a stub that loads says so and exits with 1; the dynamic linker's failure is 127.
-    tried = subprocess.run([stub], env=dict(environment), capture_output=True, text=True, check=False)
+    try:
+        tried = subprocess.run([stub], env=dict(environment), capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise LocalTritonError(
+            f"cannot run {stub} ({error.strerror}): is its file system mounted without the right to execute? "
+            "Set XDG_STATE_HOME to a folder of another"
+        ) from error
     if tried.returncode != 1:
         raise LocalTritonError(
             f"Triton's Python stub does not run with {sys.executable}: {tried.stderr.strip() or tried.returncode}. "
