@@ -9,6 +9,7 @@ SHOWN_LOG_LINES = 30
 ERROR = re.compile(r'^E\d{4} .*?\] "(.*)"\s*$', re.MULTILINE)
 LOADING = re.compile(r'"loading: ([^:"]+):\d+"')
 SETTLED = re.compile(r"(?:successfully loaded|failed to load) '([^']+)'")
+NO_SHARED_MEMORY = "Unable to initialize shared memory key"
 WITHOUT_GPU = ("CudaDriverHelper", "CUDA driver version")
 """Said by every server on a machine without a GPU."""
 
@@ -27,6 +28,8 @@ def failure_message(headline: str, repository: Path, log: Path) -> str:
 
 def _reasons(log: str) -> list[str]:
     errors = [_in_a_line(error) for error in ERROR.findall(log) if not any(words in error for words in WITHOUT_GPU)]
+    if any(NO_SHARED_MEMORY in error for error in errors):
+        return ["/dev/shm is full: make room there, 64 MB at least (in a container: more with --shm-size)"]
     # What else is said of a model that does not load repeats this.
     return list(dict.fromkeys(error for error in errors if error.startswith("failed to load"))) or errors
 

@@ -34,7 +34,23 @@ TENSORRT_NAMES = {
     "int8_calibration_table_name": "trt_int8_calibration_table_name",
     "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
 }
-TENSORRT_PRECISIONS = {"FP32": None, "FP16": "trt_fp16_enable", "INT8": "trt_int8_enable"}
+TENSORRT_PRECISIONS = {
+    "FP32": None,
+    "FP16": "trt_fp16_enable",
+    "BF16": "trt_bf16_enable",
+    "INT8": "trt_int8_enable",
+}
+TENSORRT_FLAGS = """
+    auxiliary_streams build_heuristics_enable builder_optimization_level context_memory_sharing_enable cuda_graph_enable
+    detailed_build_log dla_core dla_enable dump_ep_context_model dump_subgraphs engine_cache_enable engine_cache_path
+    engine_cache_prefix ep_context_embed_mode ep_context_file_path extra_plugin_lib_paths force_sequential_engine_build
+    force_timing_cache layer_norm_fp32_fallback max_partition_iterations min_subgraph_size profile_max_shapes
+    profile_min_shapes profile_opt_shapes sparsity_enable tactic_sources timing_cache_enable timing_cache_path
+""".split()
+"""Passed on under the same name, with `trt_` before it."""
+TENSORRT_PARAMETERS = {"precision_mode", *TENSORRT_NAMES, *(f"trt_{flag}" for flag in TENSORRT_FLAGS)}
+ACCELERATORS = {"gpu_execution_accelerator": {"tensorrt", "cuda"}, "cpu_execution_accelerator": {"openvino"}}
+"""What the C++ backend knows; it refuses the rest, and so a config that it would refuse is refused here already."""
 
 Provider = tuple[str, dict[str, str]]
 
@@ -87,9 +103,9 @@ def run_options(config: Mapping[str, Any]) -> ort.RunOptions | None:
 
 def execution_providers(config: Mapping[str, Any], kind: str, device: int, available: Sequence[str]) -> list[Provider]:
     """What runs the graph, the preferred first: on a GPU TensorRT if the config asks for it, then CUDA; the CPU."""
+    accelerators = _accelerators(config)
     providers: list[Provider] = []
     if kind in ("GPU", "AUTO"):
-        accelerators = _gpu_accelerators(config)
         if "tensorrt" in accelerators and "TensorrtExecutionProvider" in available:
             options = _tensorrt_options(accelerators["tensorrt"])
             providers.append(("TensorrtExecutionProvider", {"device_id": str(device), **options}))
@@ -99,11 +115,16 @@ def execution_providers(config: Mapping[str, Any], kind: str, device: int, avail
     return [*providers, ("CPUExecutionProvider", {})]
 
 
-def _gpu_accelerators(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    accelerators = config.get("optimization", {}).get("execution_accelerators", {})
-    return {
-        each["name"]: dict(each.get("parameters", {})) for each in accelerators.get("gpu_execution_accelerator", [])
-    }
+def _accelerators(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The accelerators' parameters by their names; ValueError for what the C++ backend does not know."""
+    found: dict[str, dict[str, str]] = {}
+    for key, accelerators in config.get("optimization", {}).get("execution_accelerators", {}).items():
+        for each in accelerators:
+            _choice(key, each["name"], dict.fromkeys(ACCELERATORS.get(key, ())))
+            found[each["name"]] = dict(each.get("parameters", {}))
+    for name in found.get("tensorrt", {}):
+        _choice("parameter of the accelerator tensorrt", name, dict.fromkeys(sorted(TENSORRT_PARAMETERS)))
+    return found
 
 
 def _cuda_options(config: Mapping[str, Any], accelerator: Mapping[str, str]) -> dict[str, str]:
