@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tritonclient.grpc as triton_grpc
 from tritonclient.utils import InferenceServerException
 
 from histoserve.deploy.local import wheel
+from histoserve.deploy.local.failure import failure_message
 from histoserve.deploy.local.ports import free_ports
-from histoserve.deploy.local.triton import LocalTriton, LocalTritonError, failure_message, models_of
+from histoserve.deploy.local.triton import LocalTriton, LocalTritonError, models_of
 
 NOW = np.zeros(1, np.float32)
 SERVE_UNTIL_KILLED = """
@@ -26,6 +29,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 with LocalTriton(Path(sys.argv[1]), models=["where"], state=Path(sys.argv[2])) as triton:
     print(triton.pid, triton.grpc, flush=True)
     time.sleep(600)
+"""
+STRICT = """
+class TritonPythonModel:
+    def initialize(self, args):
+        raise ValueError("strict: parameter 'threshold': wanted 0 to 1, got 6")
+"""
+# Loads, then does not, then does again: `loads` counts.
+FLAKY = """
+from pathlib import Path
+loads = Path(__file__).with_name("loads")
+loads.write_text(loads.read_text() + "x" if loads.exists() else "x")
+if len(loads.read_text()) in (2, 3):
+    raise OSError("not now")
 """
 SERVE = "import sys; from pathlib import Path; from histoserve.deploy.local.serve import serve; "
 SERVE += "sys.exit(serve(Path(sys.argv[1]), int(sys.argv[2])))"
@@ -98,7 +114,23 @@ def test_a_model_that_does_not_load_is_named_with_its_reason_and_the_log(reposit
 
     message = str(failure.value)
     assert all(word in message for word in [*words, "code 1", str(server.log), str(repository)])
+    assert "\n" not in message
     assert server.wait() == 1
+
+
+def test_a_stage_that_refuses_its_parameters_ends_the_start_with_its_words(repository, tmp_path) -> None:
+    (tmp_path / "strict" / "1").mkdir(parents=True)
+    config = (repository / "where" / "config.pbtxt").read_text()
+    (tmp_path / "strict" / "config.pbtxt").write_text(config)
+    (tmp_path / "strict" / "1" / "model.py").write_text(STRICT)
+    began = time.monotonic()
+
+    with pytest.raises(LocalTritonError) as failure:
+        LocalTriton(tmp_path, state=tmp_path / "state").start()
+
+    words = "failed to load 'strict': ValueError: strict: parameter 'threshold': wanted 0 to 1, got 6 (model repository"
+    assert words in str(failure.value)
+    assert time.monotonic() - began < 60  # of the 300 that a start may take
 
 
 def test_a_server_that_is_not_ready_in_time_is_ended(repository, tmp_path) -> None:
@@ -111,7 +143,7 @@ def test_a_server_that_is_not_ready_in_time_is_ended(repository, tmp_path) -> No
     assert [path.name for path in tmp_path.iterdir()] == [server.log.name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_nothing_is_left_when_the_parent_is_killed(repository, tmp_path, number) -> None:
     command = [sys.executable, "-c", SERVE_UNTIL_KILLED, repository, tmp_path]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -150,9 +182,63 @@ def test_a_killed_stub_fails_its_request_and_the_server_recovers(where, ask) -> 
     assert where.wait(timeout_s=0) is None
 
 
-def answers(server, ask) -> bool:
+def test_a_start_anew_that_fails_is_tried_again(repository, tmp_path, ask) -> None:
+    model = tmp_path / "models" / "where"
+    shutil.copytree(repository / "where", model)
+    (model / "1" / "model.py").write_text(FLAKY + (repository / "where" / "1" / "model.py").read_text())
+
+    with LocalTriton(tmp_path / "models", state=tmp_path) as server:
+        os.kill(int(ask(server, "where", SECONDS=NOW)["PID"][0]), signal.SIGKILL)
+        assert eventually(lambda: (model / "1" / "loads").read_text() == "xxxx", within_s=60)
+        assert eventually(lambda: answers(server, ask, "where"), within_s=30)
+
+
+def test_dead_stages_leave_no_shared_memory(where, ask) -> None:
+    def regions() -> int:
+        return len(list(Path("/dev/shm").glob(f"{where._plan.server_id}*")))
+
+    before = regions()
+    for _ in range(3):
+        os.kill(int(ask(where, "where_step", SECONDS=NOW)["PID"][0]), signal.SIGKILL)
+        first = where.pid
+        assert eventually(lambda first=first: where.pid != first and answers(where, ask), within_s=30)
+
+    assert before == regions() == 2  # the stage's and the lock
+
+
+def test_the_supervisor_hardly_works_while_nothing_happens(triton) -> None:
+    def spent_s() -> float:
+        return int(Path(f"/proc/{triton._supervisor.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    before = spent_s()
+    time.sleep(2)
+
+    assert spent_s() - before < 0.02  # 1 % of a core
+
+
+def test_a_client_that_pings_while_a_stage_works_is_not_cut_off(triton) -> None:
+    # A server of Triton's own settings says GOAWAY "too_many_pings" after five of these.
+    pings = [("grpc.keepalive_time_ms", 1200), ("grpc.http2.max_pings_without_data", 0)]
+    pings += [("grpc.keepalive_permit_without_calls", 1)]
+    seconds = triton_grpc.InferInput("SECONDS", [1], "FP32")
+    seconds.set_data_from_numpy(np.full(1, 8, np.float32))
+
+    with triton_grpc.InferenceServerClient(triton.grpc, channel_args=pings) as client:
+        assert client.infer("where", [seconds], client_timeout=60).as_numpy("PID").size == 1
+
+
+def test_a_stopped_stage_does_not_hinder_the_end(where) -> None:
+    stubs = stubs_of(where.pid)
+    os.kill(stubs[0], signal.SIGSTOP)
+
+    where.stop()
+
+    assert not any(map(exists, stubs))
+
+
+def answers(server, ask, model="where_step") -> bool:
     try:
-        return ask(server, "where_step", SECONDS=NOW)["PID"].size == 1
+        return ask(server, model, SECONDS=NOW)["PID"].size == 1
     except InferenceServerException:
         return False
 

@@ -197,6 +197,21 @@ def test_tensorrt_comes_first_where_the_config_asks_for_it() -> None:
     assert second == ("CUDAExecutionProvider", {"device_id": "0"})
 
 
+@pytest.mark.parametrize(
+    ("group", "name", "parameters", "words"),
+    [
+        ("gpu_execution_accelerator", "tensorRT", {}, "wanted one of tensorrt, cuda, got 'tensorRT'"),
+        ("cpu_execution_accelerator", "tensorrt", {}, "wanted one of openvino, got 'tensorrt'"),
+        ("gpu_execution_accelerator", "tensorrt", {"fp16": "1"}, "precision_mode.* got 'fp16'"),
+    ],
+)
+def test_an_accelerator_that_the_backend_of_a_cluster_refuses_is_refused(group, name, parameters, words) -> None:
+    config = {"optimization": {"execution_accelerators": {group: [{"name": name, "parameters": parameters}]}}}
+
+    with pytest.raises(ValueError, match=words):
+        execution_providers(config, "CPU", 0, AVAILABLE)
+
+
 def test_session_options_are_those_of_the_config() -> None:
     parameters = {"intra_op_thread_count": "3", "execution_mode": "1", "enable_mem_arena": "0", "mpp": "0.25"}
     config = {

@@ -40,16 +40,21 @@ TENSORRT_PRECISIONS = {
     "BF16": "trt_bf16_enable",
     "INT8": "trt_int8_enable",
 }
-TENSORRT_FLAGS = """
-    auxiliary_streams build_heuristics_enable builder_optimization_level context_memory_sharing_enable cuda_graph_enable
-    detailed_build_log dla_core dla_enable dump_ep_context_model dump_subgraphs engine_cache_enable engine_cache_path
-    engine_cache_prefix ep_context_embed_mode ep_context_file_path extra_plugin_lib_paths force_sequential_engine_build
-    force_timing_cache layer_norm_fp32_fallback max_partition_iterations min_subgraph_size profile_max_shapes
-    profile_min_shapes profile_opt_shapes sparsity_enable tactic_sources timing_cache_enable timing_cache_path
-""".split()
-"""Passed on under the same name, with `trt_` before it."""
-TENSORRT_PARAMETERS = {"precision_mode", *TENSORRT_NAMES, *(f"trt_{flag}" for flag in TENSORRT_FLAGS)}
-ACCELERATORS = {"gpu_execution_accelerator": {"tensorrt", "cuda"}, "cpu_execution_accelerator": {"openvino"}}
+# fmt: off
+TENSORRT_OPTIONS = [
+    "trt_auxiliary_streams", "trt_build_heuristics_enable", "trt_builder_optimization_level",
+    "trt_context_memory_sharing_enable", "trt_cuda_graph_enable", "trt_detailed_build_log", "trt_dla_core",
+    "trt_dla_enable", "trt_dump_ep_context_model", "trt_dump_subgraphs", "trt_engine_cache_enable",
+    "trt_engine_cache_path", "trt_engine_cache_prefix", "trt_ep_context_embed_mode", "trt_ep_context_file_path",
+    "trt_extra_plugin_lib_paths", "trt_force_sequential_engine_build", "trt_force_timing_cache",
+    "trt_layer_norm_fp32_fallback", "trt_max_partition_iterations", "trt_min_subgraph_size", "trt_profile_max_shapes",
+    "trt_profile_min_shapes", "trt_profile_opt_shapes", "trt_sparsity_enable", "trt_tactic_sources",
+    "trt_timing_cache_enable", "trt_timing_cache_path",
+]
+# fmt: on
+"""Passed on as they are."""
+TENSORRT_PARAMETERS = {"precision_mode", *TENSORRT_NAMES, *TENSORRT_OPTIONS}
+ACCELERATORS = {"gpu_execution_accelerator": ("tensorrt", "cuda"), "cpu_execution_accelerator": ("openvino",)}
 """What the C++ backend knows; it refuses the rest, and so a config that it would refuse is refused here already."""
 
 Provider = tuple[str, dict[str, str]]
