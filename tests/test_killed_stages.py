@@ -1,0 +1,82 @@
+"""Stages that are killed again and again during a run cost time, but no byte of the result and no shared memory."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import tritonclient.grpc as triton_grpc
+from tritonclient.utils import InferenceServerException
+
+from histoserve.client.phantom import write_phantom
+from histoserve.deploy.local.triton import LocalTriton
+
+REPOSITORY = Path(__file__).parents[1] / "model_repository"
+KILLS = 3
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[LocalTriton]:
+    with LocalTriton(REPOSITORY, models=["nuclei_tiles", "nuclei_slide"], state=tmp_path / "state") as triton:
+        yield triton
+
+
+def run(slide: Path, out: Path, triton: LocalTriton) -> subprocess.Popen:
+    """An analysis with one tile under way at a time, so that none meets two kills."""
+    histoserve = str(Path(sys.executable).with_name("histoserve"))
+    options = ["--pipeline", "nuclei", "--server", triton.grpc, "--batch", "1", "--in-flight", "1", "-o", str(out)]
+    return subprocess.Popen([histoserve, "analyze", str(slide), *options])
+
+
+def shared_memory(triton: LocalTriton) -> tuple[int, int]:
+    """How many regions the server's stages have, and of how many bytes."""
+    regions = list(Path("/dev/shm").glob(f"{triton._plan.server_id}-*"))
+    return len(regions), sum(region.stat().st_size for region in regions)
+
+
+def tiles_done(triton: LocalTriton) -> int:
+    """Since the server was started or started anew; 0 while it is not there."""
+    with suppress(InferenceServerException), triton_grpc.InferenceServerClient(triton.grpc) as client:
+        return client.get_inference_statistics("nuclei_watershed").model_stats[0].inference_count
+    return 0
+
+
+def kill_a_stage(triton: LocalTriton, analysis: subprocess.Popen, number: int, done: int) -> None:
+    """Once `done` tiles were done; returns when the server is another one."""
+    first, deadline = triton.pid, time.monotonic() + 120
+    while tiles_done(triton) <= done and time.monotonic() < deadline:
+        assert analysis.poll() is None, "over before the stage could be killed"
+        time.sleep(0.05)
+    lists = Path(f"/proc/{first}/task").glob("*/children")
+    stages = sorted(int(pid) for each in lists for pid in each.read_text().split())
+    os.kill(stages[number % len(stages)], signal.SIGKILL)
+    while triton.pid == first and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_stages_killed_during_a_run_change_neither_the_result_nor_shared_memory(
+    own: LocalTriton, tmp_path: Path
+) -> None:
+    slide = tmp_path / "phantom.tiff"
+    write_phantom(slide, kind="he", size=(2600, 2200), mpp=0.25, seed=4, truth=None)
+    assert run(slide, tmp_path / "undisturbed", own).wait(300) == 0
+    regions, size = shared_memory(own)
+
+    analysis, before = run(slide, tmp_path / "disturbed", own), tiles_done(own)
+    for number in range(KILLS):
+        kill_a_stage(own, analysis, number, 0 if number else before)
+    assert analysis.wait(300) == 0
+
+    expected, found = (next((tmp_path / out).rglob("nuclei.geojson")) for out in ("undisturbed", "disturbed"))
+    assert found.read_bytes() == expected.read_bytes()
+    assert own.log.read_text().count("started anew") == KILLS
+    assert shared_memory(own)[0] == regions
+    assert shared_memory(own)[1] <= size
+    own.stop()
+    assert shared_memory(own) == (0, 0)
