@@ -60,7 +60,7 @@ class LocalTriton:
         self.timeout_s = timeout_s
         self._grpc_port = grpc_port
         self._environment = dict(environment or {})
-        self._state = Path(state).resolve() if state is not None else default_state()
+        self._state = (Path(state) if state is not None else default_state()).resolve()
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     grpc: str
