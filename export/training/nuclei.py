@@ -132,4 +132,5 @@ def train(
         epochs=epochs,
         highest_rate=RATE,
         out=out,
+        configuration={"seed": seed, "width": width, "tiles": len(training)},
     )
