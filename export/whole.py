@@ -62,8 +62,9 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for folder in reversed(folders):
             folder.rmdir()
         raise
-    for old in kept.values():
-        old.unlink()
+    # Also what a killed call left of these.
+    for path in files:
+        _old(path).unlink(missing_ok=True)
 
 
 def _old(path: Path) -> Path:
