@@ -14,6 +14,8 @@ SMEARS ?= 100
 SMEAR ?= --size 4096x4096 --mpp 0.25
 IN ?= out/smears
 PORT ?= 8011
+# An editable package is what is wanted, and setuptools warns of each.
+PIP_INSTALL = PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
 .PHONY: demo score score-peakmap smears test quick lint clean
@@ -69,12 +71,12 @@ lint: .venv/.all
 	$@ -m pip install --quiet --upgrade pip
 
 .venv/.server: pyproject.toml constraints.txt .venv/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server]'
+	$(PIP_INSTALL) --editable '.[server]'
 	@touch $@
 
 # mypy follows no import hooks: it reads the packages through a tree of links.
 .venv/.all: .venv/.server
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,export,dev]'
+	$(PIP_INSTALL) --editable '.[server,export,dev]'
 	@mkdir -p .venv/tree/histoserve && cd .venv/tree/histoserve && for p in $(PACKAGES); do ln -sfn ../../../$$p $$p; done
 	@touch $@
 

@@ -44,7 +44,7 @@ def _in_words() -> Iterator[None]:
         complaints.print(f"histoserve: {error}")
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        complaints.print("histoserve: interrupted; nothing was written.")
+        complaints.print(f"histoserve: interrupted; {error or 'nothing was written.'}")
         raise typer.Exit(FAILED) from error
 
 
@@ -97,11 +97,11 @@ def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
     weights: Annotated[Path | None, typer.Option(help="What `train` left; without it the installed ones.")] = None,
     repository: Repository = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Also if it is the installed repository.")] = False,
 ) -> None:
     """Turns a network into verified graphs in a model repository."""
     with _in_words():
-        export_network = _lazily("histoserve.export.commands", "export", "export")
-        _ask(export_network, name, weights, repository or _installed_repository())
+        _ask(_lazily("histoserve.export.commands", "export", "export"), name, weights, repository, replace)
 
 
 @app.command()
@@ -212,11 +212,6 @@ def _ask(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except (ValueError, OSError) as error:
         raise HistoserveError(str(error)) from error
-
-
-def _installed_repository() -> Path:
-    path: Path = _lazily("histoserve.deploy.local.serve", "installed_repository", "server")()
-    return path
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

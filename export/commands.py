@@ -2,17 +2,23 @@
 
 import importlib
 import inspect
+import os
+import shlex
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from histoserve.export.graph import ServedGraph, onnx_from_module, weights_from_file
-from histoserve.export.repository import write_networks
+from histoserve.export.graph import ServedGraph, onnx_from_module
+from histoserve.export.repository import changes
 from histoserve.export.verify import verify, verify_rows
+from histoserve.export.weight_file import load, require_finite, save_with_score, score_of, weights_from_file
+from histoserve.export.whole import write_together
 
 HERE = Path(__file__).parent
+INSTALLED = HERE.parent / "model_repository"
+"""What `serve` and `analyze` start without a word."""
 SIDES = (64, 128)
 """Sizes, divisible by 32, at which a graph is compared with PyTorch before it is delivered."""
 ROWS = 5
@@ -44,19 +50,21 @@ def samples(served: ServedGraph) -> list[tuple[np.ndarray, ...]]:
     return result
 
 
-def export(name: str, weights: Path | None, repository: Path) -> None:
+def export(name: str, weights: Path | None, repository: Path | None, replace: bool = False) -> None:
     """Exports the graphs of pipeline `name`, compares them with PyTorch, and puts them into `repository`.
 
-    `weights` is what `histoserve train` left; without it, the weights that come with histoserve.
+    `weights` is what `histoserve train` left; without it, the weights that come with histoserve. Without `repository`
+    it is the installed one, of which nothing is changed unless told to `replace` what it serves. ValueError then, and
+    for whatever cannot be exported or does not fit.
     """
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     network = part("networks", name)
-    path = weights or HERE / "weights" / f"{name}.pt"
+    target = writable_repository(repository)
+    path = (weights or HERE / "weights" / f"{name}.pt").expanduser()
     if not path.is_file():
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
-    state = weights_from_file(path)
     exported, told = [], []
-    for served in network.served(state):  # type: ignore[attr-defined]
+    for served in graphs_of(network, name, path):
         graph = onnx_from_module(served)
         arrays = samples(served)
         differences = verify(graph, served.module, served.outputs, arrays)
@@ -64,12 +72,61 @@ def export(name: str, weights: Path | None, repository: Path) -> None:
             verify_rows(graph, served.outputs, arrays[-1])
         exported.append((served, graph))
         told.append(", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items()))
-    for target, printed in zip(write_networks(repository, exported), told, strict=True):
-        console.print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB; against PyTorch: {printed}", soft_wrap=True)
+    planned = changes(target, exported, path)
+    refused = target.samefile(INSTALLED) and not replace
+    for change, printed in zip(planned, told, strict=True):
+        console.print(f"{change.model}: against PyTorch: {printed}")
+        console.print(f"  served before: {change.before or 'nothing'}")
+        console.print(f"  {'would serve:  ' if refused else 'served now:   '} {change.after}")
+        if change.dropped:
+            console.print(f"  of its config, nothing for an ONNX graph, so left out: {'; '.join(change.dropped)}")
+    if refused:
+        raise ValueError(
+            f"nothing was written: {target} is the installed repository. To replace what it serves by this, add"
+            f" --replace; to leave it, copy it (cp -r {shlex.quote(str(target))} COPY) and name --repository COPY"
+        )
+    try:
+        write_together({file: content for change in planned for file, content in change.files.items()})
+    except OSError as error:
+        raise ValueError(f"{target} is as it was: {error.filename}: {error.strerror}") from error
+    console.print(f"written into {target}; a server that runs goes on with what it has loaded")
+
+
+def writable_repository(repository: Path | None) -> Path:
+    """Where to export to; ValueError, before anything is computed, if nothing can be written there."""
+    target = INSTALLED if repository is None else repository.expanduser()
+    if not target.is_dir():
+        raise ValueError(
+            f"no model repository at {target}; an export needs the pipeline's other models there: make one by"
+            f" cp -r {shlex.quote(str(INSTALLED))} {shlex.quote(str(target))}"
+        )
+    if not os.access(target, os.W_OK | os.X_OK):
+        raise ValueError(f"the model repository {target} cannot be written: copy it, and name --repository COPY")
+    return target
+
+
+def graphs_of(network: object, name: str, path: Path) -> list[ServedGraph]:
+    """What is served of the weights in the file `path`; ValueError, in one line, if they are not of this pipeline."""
+    state = weights_from_file(path)
+    try:
+        return network.served(state)  # type: ignore[attr-defined]
+    except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else first_fault(str(error))
+        raise ValueError(f"{path} holds no weights of a {name} network: {reason}") from error
+
+
+def first_fault(text: str) -> str:
+    """Of PyTorch's list of all that does not fit, the first."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = lines[1] if len(lines) > 1 else lines[0] if lines else "unknown"
+    return first if len(first) < 200 else f"{first[:200]} …"
 
 
 def score(name: str, results: Path, data: Path) -> None:
     """Prints how good the results of pipeline `name` in `results` are against the truth in `data`."""
+    for folder, what in ((results, "results of `histoserve analyze`"), (data, "labelled data")):
+        if not folder.is_dir():
+            raise ValueError(f"no folder {folder}, where the {what} should be")
     part("scoring", name).score(data, results)  # type: ignore[attr-defined]
 
 
@@ -90,8 +147,23 @@ def train(
         if value is None and option in known and known[option].default is inspect.Parameter.empty:
             raise ValueError(f"{name} cannot be trained without --{option}")
     given = {option: value for option, value in options.items() if value is not None}
-    best = training.train(out=out, epochs=epochs or training.EPOCHS, seed=seed, **given)  # type: ignore[attr-defined]
+    out = out.expanduser()
+    command = f"the same command goes on there, with what is in {out}"
+    try:
+        best = training.train(out=out, epochs=epochs or training.EPOCHS, seed=seed, **given)  # type: ignore[attr-defined]
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"{error or 'what was finished is kept'}; {command}.") from None
+    except OSError as error:
+        raise ValueError(f"{error.filename or out}: {error.strerror or error}; mend that, and {command}") from error
     halved = out / f"{name}.pt"
-    state = torch.load(best, weights_only=True)
-    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, halved)
-    Console().print(f"best weights, as float16: {halved}\nnow: histoserve export {name} --weights {halved}")
+    state = {key: v.half() if v.is_floating_point() else v for key, v in load(best).items()}
+    require_finite(state, f"the best weights, {best}, as float16")
+    save_with_score(state, halved, score_of(best) or {})
+    weights, installed = shlex.quote(str(halved)), shlex.quote(str(INSTALLED))
+    copy = shlex.quote(str(out / "repository"))
+    Console(highlight=False, soft_wrap=True).print(
+        f"best weights, as float16: {halved}\nTo try them beside what is installed:\n"
+        f"  cp -rT {installed} {copy}\n"
+        f"  histoserve export {name} --weights {weights} --repository {copy}\n"
+        f"  histoserve serve --repository {copy}"
+    )

@@ -39,6 +39,17 @@ class Standardise(nn.Module):
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A number of rows that follows from sizes of the pipeline: their product, and `more`."""
+
+    sizes: tuple[str, ...]
+    more: int = 0
+
+    def __str__(self) -> str:
+        return f"{' × '.join(self.sizes)} + {self.more}"
+
+
+@dataclass(frozen=True)
 class ServedGraph:
     """A network with its pre- and post-arithmetic, and what its model's config has to say."""
 
@@ -57,6 +68,8 @@ class ServedGraph:
     """Of a config that is written anew; 0 for a graph without a batch axis."""
     sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Sizes that all models of the pipeline share: name → tensor → axis, counted from the last (−1)."""
+    at_once: Rows | None = None
+    """The most rows that another stage puts into one request, where no client can choose fewer."""
 
 
 def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
@@ -111,12 +124,6 @@ def name_axes(graph: onnx.ModelProto, dynamic: Mapping[str, Mapping[int, str]]) 
     for tensor in graph.graph.input:
         for axis, name in dynamic.get(tensor.name, {}).items():
             tensor.type.tensor_type.shape.dim[axis].dim_param = name
-
-
-def weights_from_file(path: Path) -> dict[str, Tensor]:
-    """As the networks take them, float32: shipped ones are float16."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
 def weights_sha256(module: nn.Module) -> str:

@@ -1,18 +1,24 @@
 """Puts exported graphs into a Triton model repository, if they fit the pipeline that is there."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
-from histoserve.export.graph import ServedGraph
+from histoserve.export.deployment import BACKEND, GRAPH, deployment_of, shadow_of
+from histoserve.export.graph import Rows, ServedGraph
+from histoserve.export.origin import FILE, Origin, origin_from_weights, origin_of
+from histoserve.export.whole import write_together
 
 HEADER = """\
-# Written by `histoserve export` from the graph beside it: tensors and parameters are the graph's.
-# max_batch_size, dynamic_batching, instance_group and optimization may be edited; an export keeps them.
+# Written by `histoserve export` from the graph beside it: tensors and its own parameters are the graph's.
+# max_batch_size, dynamic_batching, instance_group, optimization and other parameters may be edited; an export keeps
+# them.
 """
 
 TRITON_TYPE = {
@@ -25,31 +31,53 @@ TRITON_TYPE = {
 }
 
 
-class GraphDoesNotFit(Exception):
+class GraphDoesNotFit(ValueError):
     """The pipeline in the repository expects other tensors than the graph has."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an export does to one model."""
+
+    model: str
+    before: Origin | None
+    after: Origin
+    dropped: list[str]
+    """Settings of the old config that do not hold for an ONNX graph."""
+    files: Mapping[Path, bytes]
+
+    @property
+    def graph(self) -> Path:
+        return next(path for path in self.files if path.name == GRAPH)
 
 
 def read_config(model: Path) -> ModelConfig:
     """The config in the folder `model`, which names it where the config does not."""
-    config = text_format.Parse((model / "config.pbtxt").read_text(), ModelConfig())
+    path = model / "config.pbtxt"
+    try:
+        config = text_format.Parse(path.read_text(), ModelConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no config of Triton's: {error}") from None
     config.name = config.name or model.name
     return config
 
 
-def config_from_graph(served: ServedGraph, graph: onnx.ModelProto, existing: ModelConfig | None = None) -> ModelConfig:
-    """The model's config: tensors and parameters from the graph, deployment settings from `existing`."""
-    config = ModelConfig()
+def config_from_graph(
+    served: ServedGraph, graph: onnx.ModelProto, existing: ModelConfig | None = None
+) -> tuple[ModelConfig, list[str]]:
+    """The model's config, tensors and parameters from the graph, the rest from `existing`; what of that was dropped."""
+    dropped: list[str] = []
     if existing is not None:
-        config.CopyFrom(existing)
-        for field in ("input", "output", "parameters"):
-            config.ClearField(field)
+        config, dropped = deployment_of(existing)
     else:
-        config.max_batch_size = served.max_batch_size
+        config = ModelConfig(backend=BACKEND, max_batch_size=served.max_batch_size)
         if served.max_batch_size:
             config.dynamic_batching.SetInParent()
-    config.name, config.backend = served.model, "onnxruntime"
-    # The first axis of a graph that batches is the batch; the config leaves it out.
-    first = 1 if served.max_batch_size else 0
+    config.name = served.model
+    if config.max_batch_size and not served.max_batch_size:
+        raise GraphDoesNotFit(f"{served.model}: the graph has no batch axis: set max_batch_size in its config to 0")
+    # Triton adds the batch axis, the graph's first, to what the config says.
+    first = 1 if config.max_batch_size else 0
     for tensors, target in ((graph.graph.input, config.input), (graph.graph.output, config.output)):
         for tensor in tensors:
             kind = tensor.type.tensor_type
@@ -58,22 +86,49 @@ def config_from_graph(served: ServedGraph, graph: onnx.ModelProto, existing: Mod
     digest = hashlib.sha256(graph.SerializeToString()).hexdigest()
     for key, value in {**served.parameters, "graph_sha256": digest}.items():
         config.parameters[key].string_value = value
-    return config
+    return config, dropped
 
 
-def check_fit(new: Sequence[ModelConfig], repository: Path, sizes: Mapping[str, Mapping[str, int]]) -> None:
+def check_fit(
+    new: Sequence[ModelConfig],
+    repository: Path,
+    sizes: Mapping[str, Mapping[str, int]],
+    at_once: Mapping[str, Rows] | None = None,
+) -> None:
     """GraphDoesNotFit if the pipeline in `repository` passes, expects or promises other tensors than `new` have.
 
-    `new` take the place of the models of their names, all at once. `sizes` are those of `ServedGraph`.
+    `new` take the place of the models of their names, all at once. `sizes` are those of `ServedGraph`, and so is
+    `at_once`, by model.
     """
     configs = {path.parent.name: read_config(path.parent) for path in sorted(repository.glob("*/config.pbtxt"))}
     configs.update({config.name: config for config in new})
     names = {config.name for config in new}
     pipelines = tuple({name.split("_")[0] + "_" for name in names})
-    check_sizes([config for name, config in configs.items() if name.startswith(pipelines)], sizes)
-    for ensemble in configs.values():
-        if names & {step.model_name for step in ensemble.ensemble_scheduling.step}:
+    pipeline = [config for name, config in configs.items() if name.startswith(pipelines)]
+    check_sizes(pipeline, sizes)
+    for model, rows in (at_once or {}).items():
+        check_batch(configs[model], rows, pipeline, sizes)
+    for name in sorted(names):
+        callers = [each for each in configs.values() if name in {s.model_name for s in each.ensemble_scheduling.step}]
+        if not callers:
+            raise GraphDoesNotFit(f"no pipeline in {repository} has a step {name}, so nothing would serve it there")
+        for ensemble in callers:
             check_ensemble(ensemble, configs)
+
+
+def check_batch(
+    config: ModelConfig, rows: Rows, pipeline: Sequence[ModelConfig], sizes: Mapping[str, Mapping[str, int]]
+) -> None:
+    """GraphDoesNotFit if the model takes fewer rows at once than the pipeline gives it."""
+    known = {name: [size for size, _ in occurrences(pipeline, name, sizes[name])] for name in rows.sizes}
+    if unknown := [name for name, found in known.items() if not found]:
+        raise GraphDoesNotFit(f"{config.name} gets {rows} rows at once, but no config says {', '.join(unknown)}")
+    least = rows.more + math.prod(found[0] for found in known.values())
+    if 0 < config.max_batch_size < least:
+        raise GraphDoesNotFit(
+            f"{config.name}: max_batch_size {config.max_batch_size} is too small, it gets {rows} = {least} rows at"
+            f" once: set it to {least} or more in its config.pbtxt"
+        )
 
 
 def check_ensemble(ensemble: ModelConfig, configs: Mapping[str, ModelConfig]) -> None:
@@ -140,28 +195,39 @@ def match(maker: str, given: tuple[int, list[int]], taker: str, name: str, wante
         raise GraphDoesNotFit(f"{name}: {maker} gives {described[0]}, but {taker} takes {described[1]}")
 
 
-def write_networks(repository: Path, exported: Sequence[tuple[ServedGraph, onnx.ModelProto]]) -> list[Path]:
-    """Writes `<repository>/<model>/1/model.onnx` and the config of each; returns the graphs' paths.
+def changes(
+    repository: Path, exported: Sequence[tuple[ServedGraph, onnx.ModelProto]], weights: Path | None = None
+) -> list[Change]:
+    """What an export of the graphs, made of the file `weights`, does to `repository`; nothing is written yet.
 
-    The graphs of one pipeline come together, since they must fit each other: if one is refused, none is written.
+    The graphs of one pipeline come together, since they must fit each other: GraphDoesNotFit if one does not.
     """
-    configs = []
+    result, configs = [], []
     for served, graph in exported:
-        path = repository / served.model / "config.pbtxt"
-        configs.append(config_from_graph(served, graph, read_config(path.parent) if path.exists() else None))
-    check_fit(configs, repository, {name: axes for served, _ in exported for name, axes in served.sizes.items()})
-    for (served, graph), config in zip(exported, configs, strict=True):
-        write_model(repository / served.model, graph, config)
-    return [repository / served.model / "1" / "model.onnx" for served, _ in exported]
+        model = repository / served.model
+        existing = read_config(model) if (model / "config.pbtxt").exists() else None
+        config, dropped = config_from_graph(served, graph, existing)
+        if shadow := shadow_of(model, config):
+            raise GraphDoesNotFit(f"{model}: an export writes version 1, but {shadow}: take that out first")
+        content = graph.SerializeToString()
+        after = origin_from_weights(content, weights)
+        files = {
+            model / "config.pbtxt": (HEADER + text_format.MessageToString(config)).encode(),
+            model / "1" / FILE: after.to_json(),
+            model / "1" / GRAPH: content,
+        }
+        configs.append(config)
+        result.append(Change(served.model, origin_of(model), after, dropped, files))
+    sizes = {name: axes for served, _ in exported for name, axes in served.sizes.items()}
+    at_once = {served.model: served.at_once for served, _ in exported if served.at_once}
+    check_fit(configs, repository, sizes, at_once)
+    return result
 
 
-def write_model(folder: Path, graph: onnx.ModelProto, config: ModelConfig) -> None:
-    """Each file appears under its name only when it is complete."""
-    (folder / "1").mkdir(parents=True, exist_ok=True)
-    for target, content in (
-        (folder / "1" / "model.onnx", graph.SerializeToString()),
-        (folder / "config.pbtxt", (HEADER + text_format.MessageToString(config)).encode()),
-    ):
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+def write_networks(
+    repository: Path, exported: Sequence[tuple[ServedGraph, onnx.ModelProto]], weights: Path | None = None
+) -> list[Path]:
+    """Writes graph, config and origin of each model, all or none; returns the graphs' paths."""
+    planned = changes(repository, exported, weights)
+    write_together({path: content for change in planned for path, content in change.files.items()})
+    return [change.graph for change in planned]

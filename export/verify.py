@@ -16,7 +16,7 @@ RELATIVE = 1e-3
 """Of float outputs, against the largest: both sum the same float32 products, in another order."""
 
 
-class GraphDiffers(Exception):
+class GraphDiffers(ValueError):
     """The graph does not compute what the module does."""
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from histoserve.export.graph import ServedGraph, Standardise, weights_sha256
+from histoserve.export.graph import Rows, ServedGraph, Standardise, weights_sha256
 from histoserve.export.networks.extractors import KINDS, extractor_from_weights
 from histoserve.export.networks.extractors.backbone import MPP, TILE_PX, Extractor, averaged, feature_map, feature_shape
 
@@ -28,6 +28,8 @@ SIZES = {
     "feature map width": {"FEATURE_MAP": -1, "PEAK_MAP": -1},
 }
 """Which axis, from the last, of which tensor is what: one size throughout the pipeline."""
+ALL_PEAKS = Rows(("types", "k"), more=1)
+"""What the selection gives the encoder at once: all peaks, and the all-zero map of a type without any."""
 
 
 class SecondModule(nn.Module):
@@ -174,6 +176,7 @@ def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
             parameters={},
             max_batch_size=32,
             sizes=SIZES,
+            at_once=ALL_PEAKS,
         ),
         ServedGraph(
             model="peakmap_classifier",

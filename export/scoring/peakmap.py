@@ -12,7 +12,6 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from histoserve.export.graph import weights_from_file
 from histoserve.export.networks.baselines import MeanOfTiles, Statistics
 from histoserve.export.networks.extractors import extractor_from_weights
 from histoserve.export.networks.extractors.backbone import MPP, TILE_PX
@@ -21,6 +20,7 @@ from histoserve.export.training.bags import Bag, bag_of, rows_of_slide
 from histoserve.export.training.head import LOGITS
 from histoserve.export.training.peakmap import selection
 from histoserve.export.training.smears import smear_from_seed
+from histoserve.export.weight_file import weights_from_file
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "peakmap.pt"
 BASELINES = {"mean": "mean of all tile features", "statistics": "statistics of tile confidences"}

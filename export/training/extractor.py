@@ -1,5 +1,6 @@
 """Trains an extractor of any kind on crops of smears, half of which hold a lesion."""
 
+import io
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from histoserve.export.training.fit import ahead, fit
 from histoserve.export.training.lesions import LesionBatch, batch_of, corner_of_crop, crop
 from histoserve.export.training.loss import dice
 from histoserve.export.training.smears import LabelledSmear, tiles_of
+from histoserve.export.weight_file import load
+from histoserve.export.whole import write_whole
 
 BATCH, STEPS, RATE = 32, 100, 2e-3
 FOCUS = 2.0
@@ -191,12 +194,15 @@ def train_extractor(
             epochs=max(1, epochs // 2),
             highest_rate=RATE / (1 + number),
             out=out / name,
+            configuration={"seed": seed, "slides": len(slides)},
         )
-        network.load_state_dict(torch.load(best, weights_only=True))
+        network.load_state_dict(load(best))
         if name == "first":
             kept = out / "hard.npy"
             if not kept.exists():
-                np.save(kept, hardest(network, slides))
+                content = io.BytesIO()
+                np.save(content, hardest(network, slides))
+                write_whole(kept, content.getvalue())
             hard = np.load(kept)
     # What is shipped is float16: the head is to learn from the features that it will see.
     network.load_state_dict({k: v.half().to(v.dtype) for k, v in network.state_dict().items()})

@@ -2,15 +2,19 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from torch import Tensor, nn
+
+from histoserve.export.training.checkpoint import Progress, read_checkpoint, require_room, write_checkpoint
+from histoserve.export.weight_file import save_with_score
 
 Batch = TypeVar("Batch")
 
@@ -64,67 +68,67 @@ def fit(
     epochs: int,
     highest_rate: float,
     out: Path,
+    configuration: Mapping[str, object] | None = None,
 ) -> Path:
     """Trains until `epochs`, going on from `out/last.pt` if there is one; the best averaged weights: `out/best.pt`.
 
     `batches(epoch)` gives that epoch's `steps` batches, `loss(network, batch)` is minimised, `score(network)` returns
-    figures of which the first decides (higher is better).
+    figures of which the first decides (higher is better). What is trained follows from the arguments, the random state
+    and `configuration`, which says in a few words what the arguments are made of. A training that was interrupted ends,
+    on one machine, with the same bits as one that was not.
+
+    KeyboardInterrupt says what is kept. ValueError if a checkpoint is damaged or of another training, or the loss is no
+    number any more; OSError if the disk is full.
     """
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
     optimizer = torch.optim.AdamW(network.parameters(), lr=highest_rate, weight_decay=1e-4)
     average = Average(network)
-    done, best = 0, -math.inf
-    last = out / "last.pt"
+    parts = {"network": network, "average": average.network, "optimizer": optimizer}
+    whole = {**(configuration or {}), "epochs": epochs, "steps": steps, "rate": highest_rate}
+    last, done = out / "last.pt", Progress()
     if last.exists():
-        state = torch.load(last, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.network.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        done, best = state["epoch"], state["best"]
-        console.print(f"going on after epoch {done} of {epochs}, best so far {best:.4f}")
+        done = read_checkpoint(last, parts, whole)
+        console.print(f"going on after epoch {done.epoch} of {epochs}, best so far {done.best:.4f}")
+    else:
+        require_room(out, network)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        for epoch in range(done, epochs):
-            task = progress.add_task(f"epoch {epoch + 1}/{epochs}", total=steps)
-            network.train()
-            total = 0.0
-            for step, batch in enumerate(batches(epoch)):
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate((epoch + step / steps) / epochs, highest_rate)
-                optimizer.zero_grad()
-                value = loss(network, batch)
-                value.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-                optimizer.step()
-                average.follow(network, epoch * steps + step)
-                total += value.item()
-                progress.advance(task)
-            figures = score(average.network)
-            deciding = next(iter(figures.values()))
-            printed = "  ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
-            progress.remove_task(task)
-            console.print(
-                f"epoch {epoch + 1:3d}  loss {total / steps:.4f}  {printed}{'  *' if deciding > best else ''}"
-            )
-            if deciding > best:
-                best = deciding
-                save(average.network.state_dict(), out / "best.pt")
-            save(
-                {
-                    "network": network.state_dict(),
-                    "average": average.network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "epoch": epoch + 1,
-                    "best": best,
-                },
-                last,
-            )
+    try:
+        with Bars(*columns, console=console) as bars:
+            for epoch in range(done.epoch, epochs):
+                task = bars.add_task(f"epoch {epoch + 1}/{epochs}", total=steps)
+                network.train()
+                total = 0.0
+                for step, batch in enumerate(batches(epoch)):
+                    for group in optimizer.param_groups:
+                        group["lr"] = learning_rate((epoch + step / steps) / epochs, highest_rate)
+                    optimizer.zero_grad()
+                    value = loss(network, batch)
+                    value.backward()  # type: ignore[no-untyped-call]
+                    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+                    optimizer.step()
+                    average.follow(network, epoch * steps + step)
+                    total += value.item()
+                    bars.advance(task)
+                figures = score(average.network)
+                require_numbers(epoch, total, figures, last)
+                better = next(iter(figures.values())) > done.best
+                bars.remove_task(task)
+                printed = "  ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
+                console.print(f"epoch {epoch + 1:3d}  loss {total / steps:.4f}  {printed}{'  *' if better else ''}")
+                if better:
+                    save_with_score(average.network.state_dict(), out / "best.pt", figures)
+                now = Progress(epoch + 1, figures if better else done.figures)
+                write_checkpoint(last, now, parts, whole)
+                done = now
+    except KeyboardInterrupt:
+        kept = f"{last} keeps what was trained up to epoch {done.epoch} of {epochs}"
+        raise KeyboardInterrupt(kept if done.epoch else f"no epoch of {epochs} was done, so none is kept") from None
     return out / "best.pt"
 
 
-def save(state: dict[str, Any], path: Path) -> None:
-    """Writes beside `path` and renames, so that an interruption leaves the last whole file."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+def require_numbers(epoch: int, total: float, figures: Mapping[str, float], last: Path) -> None:
+    """ValueError if the loss or the score is none any more: no later epoch would mend that."""
+    if not math.isfinite(total) or not math.isfinite(next(iter(figures.values()))):
+        kept = f"what was trained before it is in {last}" if epoch else "nothing was kept"
+        raise ValueError(f"epoch {epoch + 1} gave no finite loss or score, so the training ended; {kept}")

@@ -14,6 +14,7 @@ from histoserve.export.networks.baselines import MeanOfTiles, Statistics, statis
 from histoserve.export.networks.peakmap import Head
 from histoserve.export.training.bags import Bag, Rows, bag_of, made_up, turned
 from histoserve.export.training.fit import ahead, fit
+from histoserve.export.weight_file import load
 
 EPOCHS, STEPS, BATCH, RATE = 72, 50, 32, 1e-3
 VALIDATION_BAGS = 300
@@ -96,6 +97,7 @@ def train_heads(
             epochs=EPOCHS,
             highest_rate=RATE,
             out=out / name,
+            configuration={"seed": seed, "slides": len(training)},
         )
-        weights[name] = torch.load(best, weights_only=True)
+        weights[name] = load(best)
     return weights

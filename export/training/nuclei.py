@@ -88,7 +88,7 @@ class Batches(Dataset[Batch]):
 
 
 def loss(network: nn.Module, batch: Batch, costs: Tensor) -> Tensor:
-    ns, ni, nc = network(STANDARDISE(batch.image).contiguous(memory_format=torch.channels_last))
+    ns, ni, nc = network(STANDARDISE(batch.image).contiguous())
     nucleus = batch.instance.long()
     total = nn.functional.cross_entropy(ns, nucleus) + dice(ns, nucleus)
     total = total + distance_loss(ni, batch.distances, batch.instance)
@@ -124,7 +124,8 @@ def train(
     costs = cost_matrix(ROW_COSTS)
     rules = rules_from_config(WATERSHED)
     return fit(
-        NucleiNetwork(width).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        # Not channels_last: there PyTorch 2.13's gradients end the process on some CPUs with AVX-512 (seen: EPYC).
+        NucleiNetwork(width),
         batches=lambda epoch: data_set.epoch(epoch, each),
         steps=each,
         loss=lambda network, item: loss(network, item, costs),
@@ -132,4 +133,5 @@ def train(
         epochs=epochs,
         highest_rate=RATE,
         out=out,
+        configuration={"seed": seed, "width": width, "tiles": len(training)},
     )

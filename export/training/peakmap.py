@@ -15,9 +15,9 @@ from histoserve.export.networks.peakmap import identity
 from histoserve.export.repository import read_config
 from histoserve.export.training.bags import Rows, read_rows, rows_of_slide, write_rows
 from histoserve.export.training.extractor import train_extractor
-from histoserve.export.training.fit import save
 from histoserve.export.training.head import train_heads
 from histoserve.export.training.smears import EXTRACTOR_SEED, HEAD_SEED, VALIDATION_SEED, draw_smears, read_smear
+from histoserve.export.weight_file import save_with_score, score_of
 
 EPOCHS = 36
 """Of the extractor, 3,200 crops each."""
@@ -68,7 +68,13 @@ def train(out: Path, *, extractor: str = "detector", feature: str = "map", epoch
         rows_of(network, feature, drawn[first], work / "rows", threshold) for first in (HEAD_SEED, VALIDATION_SEED)
     )
     heads = train_heads(training, held, work, k=k, threshold=threshold, seed=seed)
-    save(all_weights(network, heads), work.parent / "best.pt")
+    parts = {"extractor": out / extractor / "second", "head": work / "head"}
+    score = {
+        f"{part} {name}": value
+        for part, folder in parts.items()
+        for name, value in (score_of(folder / "best.pt") or {}).items()
+    }
+    save_with_score(all_weights(network, heads), work.parent / "best.pt", score)
     return work.parent / "best.pt"
 
 

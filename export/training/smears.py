@@ -1,6 +1,7 @@
 """Phantom smears as training data: drawn once, kept on disk as their slides' JPEG pixels, cut into tiles."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -95,9 +96,18 @@ def draw_smears(folder: Path, seeds: Iterable[int], side: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     seeds = list(seeds)
     # Torch's threads do not survive a fork.
-    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"), initializer=leave_ctrl_c) as pool:
         made = pool.map(partial(write_smear, folder, side), seeds)
-        return list(track(made, "drawing slides", len(seeds), transient=True))
+        try:
+            return list(track(made, "drawing slides", len(seeds), transient=True))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def leave_ctrl_c() -> None:
+    """To the process that this one draws for: it ends this one, after the slide in hand."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def tile_corners(shape: tuple[int, ...], side: int = TILE_PX) -> list[tuple[int, int]]:

@@ -30,7 +30,15 @@ class LabelledTile:
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(read_image(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def read_image(path: Path, flags: int) -> np.ndarray:
+    """OSError if there is none."""
+    image = cv2.imread(str(path), flags)
+    if image is None:
+        raise OSError(2, "missing, or no image", str(path))
+    return image
 
 
 def consep_tiles(folder: Path) -> Iterator[LabelledTile]:
@@ -40,7 +48,7 @@ def consep_tiles(folder: Path) -> Iterator[LabelledTile]:
         for row in csv.DictReader(file):
             types.setdefault(row["tile"], {})[int(row["instance"])] = int(row["type"])
     for name, type_of_instance in sorted(types.items()):
-        instances = cv2.imread(str(folder / f"{name}_instances.png"), cv2.IMREAD_UNCHANGED).astype(np.int32)
+        instances = read_image(folder / f"{name}_instances.png", cv2.IMREAD_UNCHANGED).astype(np.int32)
         type_of = np.zeros(instances.max() + 1, np.uint8)
         for instance, kind in type_of_instance.items():
             type_of[instance] = kind
@@ -50,7 +58,7 @@ def consep_tiles(folder: Path) -> Iterator[LabelledTile]:
 def dsb_tiles(folder: Path) -> Iterator[LabelledTile]:
     """The H&E-coloured tiles of the 2018 Data Science Bowl: instances without types."""
     for path in sorted((folder / "images").glob("*.png")):
-        instances = cv2.imread(str(folder / "labels" / path.name), cv2.IMREAD_UNCHANGED).astype(np.int32)
+        instances = read_image(folder / "labels" / path.name, cv2.IMREAD_UNCHANGED).astype(np.int32)
         yield LabelledTile(path.stem, read_rgb(path), instances, np.zeros(instances.max() + 1, np.uint8))
 
 

@@ -1,6 +1,7 @@
 """Untrained peakmap networks of every kind, exported into a copy of the shipped repository and served from it."""
 
 import shutil
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -137,6 +138,17 @@ def test_models_of_one_pipeline_must_agree(repository: Path, model: str, edit: t
     path.write_text(path.read_text().replace(*edit))
     with pytest.raises(GraphDoesNotFit, match=message):
         check_fit([read_config(repository / model)], repository, SIZES)
+
+
+@pytest.mark.parametrize(("k", "fits"), [(10, True), (11, False)])
+def test_an_encoder_must_take_all_peaks_and_the_zero_map_at_once(repository: Path, k: int, fits: bool) -> None:
+    # 3 × 10 + 1 = 31 of the 32 that it takes, and 3 × 11 + 1 = 34.
+    for model in ("peakmap_filter", "peakmap_select"):
+        path = repository / model / "config.pbtxt"
+        path.write_text(path.read_text().replace('"10"', f'"{k}"'))
+    message = r"peakmap_encoder: max_batch_size 32 is too small, it gets types × k \+ 1 = 34 rows"
+    with nullcontext() if fits else pytest.raises(GraphDoesNotFit, match=message):
+        write_networks(repository, exported(types=3))
 
 
 def test_a_choice_that_a_network_does_not_have_is_refused(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interrupted import interrupted_once, same
 
 from histoserve.export.networks.peakmap import TYPES, served
+from histoserve.export.training import head
 from histoserve.export.training.bags import Rows, bag_of, joined, made_up, read_rows, without, write_rows
 from histoserve.export.training.extractor import average_precision, logistic_line
 from histoserve.export.training.head import train_heads
@@ -163,6 +165,27 @@ def test_head_and_baselines_are_trained_on_the_same_bags(tmp_path: Path, monkeyp
     assert set(weights) == {"head", "mean", "statistics"}
     for name, state in weights.items():
         assert all(torch.equal(tensor, again[name][key]) for key, tensor in state.items())
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_the_heads_of_peakmap_go_on_to_the_bit_with_dropout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    # Three networks of three epochs each: the first is interrupted, or the second.
+    for name, value in (("VALIDATION_BAGS", 4), ("EPOCHS", 3), ("STEPS", 2), ("BATCH", 4)):
+        monkeypatch.setattr(head, name, value)
+    slides = [rows([], []), rows([0, 1], [[0], [1]]), rows([2, 0], [[3], [4]])]
+
+    def train(out: Path) -> dict[str, dict[str, torch.Tensor]]:
+        return head.train_heads(slides, slides, out, k=10, threshold=0.5, seed=0)
+
+    whole, figures = train(tmp_path / "whole"), head.figures
+    monkeypatch.setattr(head, "figures", interrupted_once(figures, at))
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut")
+    monkeypatch.setattr(head, "figures", figures)
+    resumed = train(tmp_path / "cut")
+    assert all(same(state, resumed[name]) for name, state in whole.items())
 
 
 def test_the_head_learns_from_the_peaks_that_are_served() -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from histoserve.export.graph import ServedGraph
-from histoserve.export.repository import GraphDoesNotFit, read_config, write_networks
+from histoserve.export.repository import GraphDoesNotFit, changes, read_config, write_networks
 
 SHIPPED = Path(__file__).parents[2] / "model_repository"
 
@@ -53,3 +54,81 @@ def test_a_graph_that_does_not_fit_is_refused_and_leaves_the_old_one(
     with pytest.raises(GraphDoesNotFit, match=message):
         write_networks(repository, [(SERVED, bad)])
     assert (repository / "nuclei_network" / "1" / "model.onnx").read_bytes() == before
+
+
+def edited(repository: Path, text: str, without: str = 'backend: "onnxruntime"') -> Path:
+    """The network's model, whose config says `text` instead of the backend."""
+    path = repository / "nuclei_network" / "config.pbtxt"
+    assert without in path.read_text()
+    path.write_text(path.read_text().replace(without, text))
+    return path.parent
+
+
+def test_parameters_of_the_deployment_stay_and_those_of_the_graph_are_replaced(repository: Path) -> None:
+    threads = 'parameters { key: "intra_op_thread_count" value { string_value: "3" } } backend: "onnxruntime"'
+    model = edited(repository, threads)
+    before = read_config(model).parameters["graph_sha256"].string_value
+    write_networks(repository, [(SERVED, graph())])
+    after = {key: value.string_value for key, value in read_config(model).parameters.items()}
+    assert after["intra_op_thread_count"] == "3"
+    assert after["mpp"] == "0.5"
+    assert after["graph_sha256"] != before
+
+
+TENSORRT = """
+platform: "tensorrt_plan"
+default_model_filename: "model.plan"
+optimization { priority: PRIORITY_MAX cuda { graphs: true } }
+instance_group { count: 2 kind: KIND_GPU profile: "1" }
+"""
+
+
+def test_a_config_of_tensorrt_becomes_one_of_onnx_and_says_what_went(repository: Path) -> None:
+    model = edited(repository, TENSORRT)
+    (change,) = changes(repository, [(SERVED, graph())])
+    assert change.dropped == [
+        'platform: "tensorrt_plan"',
+        'default_model_filename: "model.plan"',
+        "instance_group profile: 1",
+        "optimization cuda",
+    ]
+    write_networks(repository, [(SERVED, graph())])
+    config = read_config(model)
+    assert (config.platform, config.backend, config.default_model_filename) == ("", "onnxruntime", "")
+    assert (config.instance_group[0].count, list(config.instance_group[0].profile)) == (2, [])
+    assert config.optimization.priority == ModelConfig(optimization={"priority": 1}).optimization.priority
+
+
+def test_accelerators_and_cuda_graphs_of_an_onnx_config_stay(repository: Path) -> None:
+    gpu = 'execution_accelerators { gpu_execution_accelerator { name: "tensorrt" } }'
+    model = edited(repository, f'optimization {{ {gpu} cuda {{ graphs: true }} }} platform: "onnxruntime_onnx"')
+    before = read_config(model).optimization
+    write_networks(repository, [(SERVED, graph())])
+    assert read_config(model).optimization == before
+
+
+@pytest.mark.parametrize(
+    ("folder", "policy", "message"),
+    [
+        ("3", "", "also holds version 3, and a server takes the latest"),
+        ("1", "version_policy { specific { versions: 2 } }", "its version_policy leaves out version 1"),
+        ("2", "version_policy { latest { num_versions: 1 } }", "takes the latest, and it also holds version 2"),
+    ],
+)
+def test_an_export_that_nobody_would_serve_is_refused(repository: Path, folder: str, policy: str, message: str) -> None:
+    model = edited(repository, f'{policy} backend: "onnxruntime"')
+    (model / folder).mkdir(exist_ok=True)
+    with pytest.raises(GraphDoesNotFit, match=message):
+        write_networks(repository, [(SERVED, graph())])
+
+
+def test_a_graph_is_also_served_without_batches(repository: Path) -> None:
+    model = edited(repository, "max_batch_size: 0", "max_batch_size: 16")
+    write_networks(repository, [(SERVED, graph())])
+    assert [list(tensor.dims) for tensor in read_config(model).input] == [[-1, -1, -1, 3]]
+
+
+def test_a_config_that_is_none_is_told_by_its_path(repository: Path) -> None:
+    edited(repository, "backend: onnxruntime !")
+    with pytest.raises(ValueError, match=r"nuclei_network/config\.pbtxt is no config of Triton's: \d"):
+        write_networks(repository, [(SERVED, graph())])

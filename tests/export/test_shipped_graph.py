@@ -11,11 +11,12 @@ import pytest
 from onnx import helper, numpy_helper
 
 from histoserve.export.commands import HERE, part
-from histoserve.export.graph import ServedGraph, code_sha256, weights_from_file, weights_sha256
+from histoserve.export.graph import ServedGraph, code_sha256, weights_sha256
 from histoserve.export.repository import read_config
 from histoserve.export.training.smears import smear_from_seed, tiles_of
 from histoserve.export.training.tiles import consep_tiles
 from histoserve.export.verify import GraphDiffers, compare, verify, verify_rows
+from histoserve.export.weight_file import weights_from_file
 
 REPOSITORY = HERE.parent / "model_repository"
 PIPELINES = ("nuclei", "peakmap")

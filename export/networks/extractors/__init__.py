@@ -12,7 +12,9 @@ KINDS: dict[str, type[Extractor]] = {"classifier": Classifier, "detector": Detec
 
 def extractor_from_weights(weights: dict[str, Tensor]) -> Extractor:
     """The extractor that fits `weights`: its kind is read off the parameters that only that kind has."""
-    (kind,) = (each for each in KINDS.values() if each.MARK in weights)
+    kind = next((each for each in KINDS.values() if each.MARK in weights), None)
+    if kind is None:
+        raise ValueError(f"there is none of {', '.join(each.MARK for each in KINDS.values())}")
     extractor = kind(len(weights["scale"]))
     extractor.load_state_dict(weights)
     return extractor

@@ -1,0 +1,62 @@
+"""What of a model's config belongs to who deploys it, and stays when another graph comes."""
+
+from pathlib import Path
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+BACKEND, GRAPH = "onnxruntime", "model.onnx"
+
+
+def deployment_of(existing: ModelConfig) -> tuple[ModelConfig, list[str]]:
+    """The settings of `existing` that hold for an ONNX graph named `GRAPH`, and those that were dropped, as written.
+
+    Tensors go without a word: they are the new graph's to say.
+    """
+    kept, dropped = ModelConfig(), []
+    kept.CopyFrom(existing)
+    for field in ("input", "output"):
+        kept.ClearField(field)
+    if existing.default_model_filename not in ("", GRAPH):
+        dropped.append(f'default_model_filename: "{existing.default_model_filename}"')
+    dropped += [f'cc_model_filenames["{key}"]' for key in sorted(existing.cc_model_filenames)]
+    for field in ("default_model_filename", "cc_model_filenames", "platform", "backend"):
+        kept.ClearField(field)
+    kept.backend = BACKEND
+    foreign = [
+        f'{field}: "{value}"'
+        for field, value, ours in (
+            ("platform", existing.platform, "onnxruntime_onnx"),
+            ("backend", existing.backend, BACKEND),
+        )
+        if value not in ("", ours)
+    ]
+    return (kept, foreign + dropped + _without_foreign(kept)) if foreign else (kept, dropped)
+
+
+def _without_foreign(config: ModelConfig) -> list[str]:
+    """Takes out, and names, what only another backend reads: TensorRT's profiles and CUDA graphs, its precision."""
+    dropped = []
+    for group in config.instance_group:
+        if group.profile:
+            dropped.append(f"instance_group profile: {', '.join(map(str, group.profile))}")
+            group.ClearField("profile")
+    for field in ("cuda", "graph"):
+        if config.optimization.HasField(field):
+            dropped.append(f"optimization {field}")
+            config.optimization.ClearField(field)
+    if not config.optimization.ListFields():
+        config.ClearField("optimization")
+    return dropped
+
+
+def shadow_of(model: Path, config: ModelConfig) -> str | None:
+    """Why a server would not serve the graph that is version 1 of the folder `model`; None if it would."""
+    later = sorted(int(path.name) for path in model.glob("[0-9]*") if path.is_dir() and path.name.isdigit())
+    if later and later[-1] > 1 and not config.HasField("version_policy"):
+        return f"it also holds version {later[-1]}, and a server takes the latest"
+    policy = config.version_policy
+    if policy.HasField("specific") and 1 not in policy.specific.versions:
+        return "its version_policy leaves out version 1"
+    if policy.HasField("latest") and later and len([each for each in later if each > 1]) >= policy.latest.num_versions:
+        return f"its version_policy takes the latest, and it also holds version {later[-1]}"
+    return None
