@@ -39,7 +39,9 @@ def decode(
     """
     count = len(tile)
     if tile.ndim != 1 or count > max_tiles:
-        raise ValueError(f"TILE is {list(tile.shape)}; wanted [N], at most {max_tiles} in a request: send smaller batches")
+        raise ValueError(
+            f"TILE is {list(tile.shape)}; wanted [N], at most {max_tiles} in a request: send smaller batches"
+        )
     regions = checked_regions("REGION", region, count)
     image = np.empty((count, tile_px, tile_px, 3), np.uint8)
     # The list waits for all; the first failure is raised.
@@ -64,7 +66,7 @@ def decode_into(
         size = -(-width // n), -(-height // n)
         pixels = form.pixels(data, *size)
         if pixels.shape != (*size[::-1], 3):
-            raise ValueError(f"is {form.name} of {size} pixels by its header, {list(pixels.shape)} when decoded: corrupt")
+            raise ValueError(f"is a {form.name} of {size} pixels by its header, {list(pixels.shape)} decoded: corrupt")
     except ValueError as error:
         raise ValueError(f"TILE {index} {error}") from error
     if pixels.shape[:2] == image.shape[:2]:

@@ -35,7 +35,7 @@ UNREAD = {
 
 
 def jpeg_header(data: bytes) -> tuple[int, int]:
-    """Width and height; ValueError for what is no 8-bit baseline, extended or progressive JPEG in grey or three colours."""
+    """Width and height; ValueError for what is no 8-bit baseline or progressive JPEG in grey or three colours."""
     check_segments(data)
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)

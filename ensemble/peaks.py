@@ -11,12 +11,17 @@ depends neither on the order of the rows, nor on rows that came twice, nor on ho
 `filter(filter(A) + filter(B)) == filter(A + B)`.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.ensemble.parameters import Range, Share
 from histoserve.ensemble.regions import checked_regions
+
+MOST_MAP_VALUES = 2**28
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ def peakmap_filter(
     box: NDArray[np.float32],
     floor: NDArray[np.float32],
     *,
-    k: int,
-    threshold: float,
+    k: Annotated[int, Range(1, 4096)],
+    threshold: Share,
 ) -> dict[str, NDArray]:
     """The rows that can still be peaks of their slide, by position, each once.
 
@@ -95,8 +100,9 @@ def peakmap_select(
     feature_map: NDArray[np.float16],
     network: NDArray[np.int32],
     *,
-    k: int,
-    threshold: float,
+    k: Annotated[int, Range(1, 4096)],
+    threshold: Share,
+    max_map_values: Annotated[int, Range(1, MOST_MAP_VALUES)] = MOST_MAP_VALUES,
 ) -> dict[str, NDArray]:
     """The peaks of a slide, from its rows (CN115601749B [0059-0074]).
 
@@ -108,6 +114,10 @@ def peakmap_select(
     """
     tiles = distinct(region, score, feature_map, network, k)
     types = score.shape[1]
+    if math.prod(feature_map.shape[1:]) > max_map_values:
+        raise ValueError(
+            f"FEATURE_MAP is {list(feature_map.shape)}; wanted at most {max_map_values} numbers in one row's map"
+        )
     peak = np.full((types, k), -1, np.intp)
     peak_region, peak_score = np.zeros((types, k, 4), np.float32), np.full((types, k), -1, np.float32)
     for t in range(types):

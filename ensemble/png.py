@@ -18,6 +18,9 @@ DEPTHS = {GREY: (8,), RGB: (8,), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8,), RGBA: 
 """Bits a sample that are read, by kind of colour."""
 MAX_CHUNKS = 100_000
 """Encoders put 8 kB or more into each; they are followed with Python's lock held."""
+SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row of each pass, and its steps across and down."""
 NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """All others (profiles, texts, animation, which may be bombs of their own) are not shown to the decoder."""
 
@@ -40,6 +43,7 @@ def png_header(data: bytes) -> tuple[int, int]:
 
 def png_pixels(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """RGB (height, width, 3), transparent parts over white."""
+    check_scanlines(data, width, height)
     picture = PNG + b"".join(chunk for name, chunk in chunks(data) if name in NEEDED)
     try:
         with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
@@ -48,6 +52,23 @@ def png_pixels(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     except (OSError, SyntaxError, EOFError, IndexError, KeyError, TypeError, zlib.error, ValueError) as error:
         fault = f"cannot be decoded: truncated or corrupt ({error})"
         raise ValueError(f"is a PNG of {len(data)} bytes that {fault}") from error
+
+
+def check_scanlines(data: bytes, width: int, height: int) -> None:
+    """ValueError unless as many bytes were compressed as the header needs; for too few, Pillow would give black."""
+    depth, colour, _, _, interlace = data[24:29]
+    bits = depth * SAMPLES[colour]
+    sizes = [(-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in ADAM7[: 7 * interlace]]
+    wanted = sum(h * (1 + -(-w * bits // 8)) for w, h in sizes or [(width, height)] if w > 0 and h > 0)
+    stream = zlib.decompressobj()
+    try:
+        there = len(
+            stream.decompress(b"".join(part[8:-4] for name, part in chunks(data) if name == b"IDAT"), wanted + 1)
+        )
+    except zlib.error as error:
+        raise ValueError(f"is a PNG of {len(data)} bytes that cannot be decoded: corrupt ({error})") from error
+    if there != wanted or not stream.eof:
+        raise ValueError(f"is a PNG of {width} x {height} pixels without exactly their data: truncated or corrupt")
 
 
 def rgb(image: Image.Image) -> NDArray[np.uint8]:

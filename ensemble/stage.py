@@ -52,7 +52,9 @@ def bind(function: Stage) -> type:
             except ValueError as error:
                 return self.refusal(str(error), codes.INVALID_ARG)
             except MemoryError:
-                return self.refusal("not enough memory for this request: send fewer or smaller tiles", codes.UNAVAILABLE)
+                return self.refusal(
+                    "not enough memory for this request: send fewer or smaller tiles", codes.UNAVAILABLE
+                )
             except Exception:
                 self.triton.Logger.log_error(f"{self.name}: {traceback.format_exc()}")
                 return self.refusal("internal error, see the server's log", codes.INTERNAL)
