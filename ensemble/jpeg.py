@@ -40,7 +40,8 @@ def jpeg_header(data: bytes) -> tuple[int, int]:
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError as error:
-        raise ValueError(f"is a JPEG whose header cannot be read: truncated or corrupt ({error})") from error
+        fault = "truncated, corrupt or of a subsampling that is not known"
+        raise ValueError(f"is a JPEG whose header cannot be read: {fault} ({error})") from error
     return width, height
 
 

@@ -95,10 +95,11 @@ def interlaced(rgb: np.ndarray) -> bytes:
 
 
 def mutated(data: bytes, rng: Rng) -> bytes:
-    """`data` with one to four changes, by structure where it has one."""
+    """`data` with one to four changes: most files only by their structure, so that decoders do not stop at once."""
+    by_structure = rng.random() < 0.7
     for _ in range(rng.integers(1, 5)):
         structure = {b"\xff\xd8": jpeg_change, b"\x89P": png_change, b"P6": ppm_change}.get(data[:2], byte_change)
-        change: Callable[[bytes, Rng], bytes] = structure if rng.random() < 0.7 else byte_change
+        change: Callable[[bytes, Rng], bytes] = structure if by_structure else byte_change
         data = change(data, rng)
     return data
 
@@ -147,7 +148,7 @@ def jpeg_change(data: bytes, rng: Rng) -> bytes:
         parts.append(data[position:end])
         position = max(end, position + 4)
     parts.append(data[position:])
-    index = int(rng.integers(len(parts)))
+    index = int(rng.integers(1, len(parts)))
     part = parts[index]
     if not part:
         return data
@@ -192,7 +193,8 @@ def png_change(data: bytes, rng: Rng) -> bytes:
     elif kind == 3 and name == b"IDAT":
         parts[index] = chunk(name, scanline_change(body, rng))
     elif kind == 4:
-        parts[0] = chunk(b"IHDR", put(parts[0][8:-4], int(rng.choice((0, 4))), size_change(b"\0\0\0\x30", rng)))
+        size = size_change(b"\0\0\0\x30", rng)
+        parts[0] = chunk(b"IHDR", put(parts[0][8:-4], int(rng.choice((0, 4))), size * int(rng.integers(1, 3))))
     else:
         parts[index] = chunk(name, byte_change(body, rng))
     return data[:8] + b"".join(parts) + data[position:]
