@@ -1,6 +1,6 @@
 """Binds a plain function to Triton's Python backend; the only file that knows Triton's Python API.
 
-    config.pbtxt ──(names, types, parameters)──▶ bind(function) ──▶ TritonPythonModel
+    config.pbtxt ──(names, types, parameters)──▶ bind(stage) ──▶ TritonPythonModel
     request ─inputs by name─▶ function(…) ─dict of outputs─▶ response
                 │                 │ ValueError      ▶ INVALID_ARGUMENT, for that request alone: the caller's fault
                 │                 │ MemoryError     ▶ UNAVAILABLE, for that request alone: too much at this moment
@@ -24,10 +24,13 @@ MESSAGE_CHARACTERS = 1000
 """gRPC carries messages of errors in headers, which are limited to a few kB."""
 
 
-def bind(function: Stage) -> type:
-    """The class `TritonPythonModel` that serves `function`."""
+def bind(stage: Stage) -> type:
+    """The class `TritonPythonModel` that serves `stage`."""
 
     class TritonPythonModel:
+        # For tests: what this model serves.
+        function = staticmethod(stage)
+
         def initialize(self, args: dict[str, str]) -> None:
             # Exists only inside Triton's Python backend.
             import triton_python_backend_utils as triton
@@ -37,7 +40,7 @@ def bind(function: Stage) -> type:
             self.name = config["name"]
             self.inputs = [tensor["name"] for tensor in config["input"]]
             self.outputs = {t["name"]: triton.triton_string_to_numpy(t["data_type"]) for t in config["output"]}
-            self.parameters = parameters_from_config(function, config)
+            self.parameters = parameters_from_config(stage, config)
 
         def execute(self, requests: list[Any]) -> list[Any]:
             # An exception that left here would fail every request of the list.
@@ -46,7 +49,7 @@ def bind(function: Stage) -> type:
         def respond(self, request: Any) -> Any:
             codes = self.triton.TritonError
             try:
-                result = function(**self.tensors(request), **self.parameters)
+                result = stage(**self.tensors(request), **self.parameters)
                 outputs = [self.triton.Tensor(name, self.checked(name, result[name])) for name in self.outputs]
                 return self.triton.InferenceResponse(outputs)
             except ValueError as error:

@@ -1,5 +1,6 @@
 """Pictures that are nearly right: valid files of every format, changed so that decoders get far into them."""
 
+import functools
 import io
 import struct
 import zlib
@@ -56,6 +57,7 @@ def by_opencv(extension: str, *options: int, dtype: type = np.uint8) -> bytes:
     return cv2.imencode(extension, cell().astype(dtype), options)[1].tobytes()
 
 
+@functools.cache
 def seeds() -> dict[str, list[bytes]]:
     """Valid files by format."""
     restarts, progressive, sampling = (
