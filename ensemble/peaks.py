@@ -22,6 +22,8 @@ from histoserve.ensemble.parameters import Range, Share
 from histoserve.ensemble.regions import checked_regions
 
 MOST_MAP_VALUES = 2**28
+FARTHEST_BOX = 2**16
+"""In tiles: within it level-0 pixels stay finite in float32."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,20 @@ def peakmap_filter(
     y, width and height in parts of the tile and a score for each type, 0 for none. A score under its type's `floor`
     (types,) cannot matter any more, since K tiles with a score as high as the floor are known; −1 for none.
     Returns `REGION`, `SCORE`, `FEATURE_MAP`, `NETWORK` and `BOX`, its boxes in level-0 px, of the U ≤ N rows. Raises
-    ValueError as `distinct` does, for boxes of another shape, for a floor of another length or one that is no number,
-    and for a kept feature map that is not finite.
+    ValueError as `distinct` does, for boxes of another shape or out of range, for a floor of another length or one that
+    is no number, and for a kept feature map that is not finite.
     """
     tiles = distinct(region, score, feature_map, network, k)
     types = score.shape[1]
     if box.ndim != 3 or (len(box), box.shape[2]) != (len(region), 4 + types):
         wanted = f"[{len(region)}, boxes, 4 + {types}]"
         raise ValueError(f"BOX is {list(box.shape)}, wanted {wanted}: x, y, width, height and a score for each type")
+    # A detector's boxes may reach out of their tile, not far from it; written so that NaN is bad.
+    bad = ~(np.abs(box) <= FARTHEST_BOX).all(axis=(1, 2))
+    if bad.any():
+        raise ValueError(
+            f"BOX {int(bad.argmax())} is not finite, or beyond {FARTHEST_BOX} tiles: wanted parts of a tile"
+        )
     if floor.shape != (types,):
         raise ValueError(f"FLOOR is {list(floor.shape)}, wanted [{types}]: one score for each type, −1 for none")
     if not np.isfinite(floor).all():
