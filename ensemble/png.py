@@ -77,7 +77,7 @@ def rgb(image: Image.Image) -> NDArray[np.uint8]:
         if np.asarray(image).max() >= colours:
             raise ValueError(f"names a colour beyond its palette of {colours}")
     if "A" not in image.mode and "transparency" not in image.info:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     rgba = np.asarray(image.convert("RGBA"))
     alpha = rgba[..., 3:].astype(np.uint16)
     return ((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
