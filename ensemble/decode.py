@@ -1,70 +1,91 @@
 """Encoded tiles → the pixels that a network takes."""
 
-import io
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Annotated
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
 
+from histoserve.ensemble.cpus import cpus
+from histoserve.ensemble.parameters import Range
+from histoserve.ensemble.picture import format_of
 from histoserve.ensemble.regions import checked_regions
 
-# `max_pixels` is checked before anything is decoded; Pillow, which reads the headers, has a limit of its own.
-Image.MAX_IMAGE_PIXELS = None
-
-POOL = ThreadPoolExecutor(os.cpu_count(), "decode")
-"""OpenCV decodes and resizes without Python's lock."""
+POOL = ThreadPoolExecutor(cpus(), "decode")
+"""Decoders and OpenCV's resizing run without Python's lock."""
 cv2.setNumThreads(1)
 
-REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
-"""JPEG decoding at a fraction of the size, by using fewer DCT coefficients."""
-AS_STORED = cv2.IMREAD_IGNORE_ORIENTATION
+FRACTIONS = (8, 4, 2)
+"""A JPEG can be decoded at these parts of its size, for less work."""
+TOLERANCE = 0.01
+"""Of a length, or one of the pixels of the picture: clients and scanners round to whole pixels of a level."""
 
 
-def decode(tile: np.ndarray, region: np.ndarray, *, tile_px: int, max_pixels: int) -> dict[str, np.ndarray]:
-    """Stage `<pipeline>_decode`: any images → RGB of the network's size.
+def decode(
+    tile: NDArray[np.object_],
+    region: NDArray[np.float32],
+    *,
+    tile_px: Annotated[int, Range(8, 4096)],
+    max_tiles: Annotated[int, Range(1, 4096)],
+    max_pixels: Annotated[int, Range(1, 2**28)],
+) -> dict[str, NDArray[np.uint8]]:
+    """Stage `<pipeline>_decode`: JPEG, PNG or PPM → RGB of the network's size.
 
     `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3). Shrinking is antialiased.
-    Raises ValueError for a tile that is no whole image or has more than `max_pixels`, and for a bad region.
+    Raises ValueError for more than `max_tiles`, for a tile that is no whole picture, has more than `max_pixels` or
+    would be stretched, and for a bad region.
     """
-    checked_regions("REGION", region, len(tile))
-    images = POOL.map(partial(image_from_bytes, side=tile_px, max_pixels=max_pixels), range(len(tile)), tile)
-    return {"IMAGE": np.stack(list(images)) if len(tile) else np.empty((0, tile_px, tile_px, 3), np.uint8)}
-
-
-def image_from_bytes(index: int, data: bytes, *, side: int, max_pixels: int) -> np.ndarray:
-    """One encoded image → RGB uint8 (side, side, 3); `index` is its place in the request, for messages."""
-    width, height, kind = header(index, data)
-    if width * height > max_pixels:
+    count = len(tile)
+    if tile.ndim != 1 or count > max_tiles:
         raise ValueError(
-            f"TILE {index} is {width} x {height} = {width * height} pixels by its header; at most {max_pixels} are"
-            " decoded: send smaller tiles"
+            f"TILE is {list(tile.shape)}; wanted [N], at most {max_tiles} in a request: send smaller batches"
         )
-    fraction = max((f for f in REDUCED if kind == "JPEG" and min(width, height) >= f * side), default=1)
-    flag = REDUCED.get(fraction, cv2.IMREAD_COLOR) | AS_STORED
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError(f"TILE {index}: {kind} of {len(data)} bytes cannot be decoded: truncated or corrupt")
-    if image.shape[:2] != (side, side):
-        shrinks = min(image.shape[:2]) > side
-        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    regions = checked_regions("REGION", region, count)
+    image = np.empty((count, tile_px, tile_px, 3), np.uint8)
+    # The list waits for all; the first failure is raised.
+    list(POOL.map(partial(decode_into, max_pixels=max_pixels), image, range(count), tile, regions))
+    return {"IMAGE": image}
 
 
-def header(index: int, data: bytes) -> tuple[int, int, str]:
-    """Width, height and format, from the first bytes."""
-    if not data:
-        raise ValueError(f"TILE {index} is empty; wanted an encoded image (JPEG, PNG, WebP, TIFF, PPM, …)")
+def decode_into(
+    image: NDArray[np.uint8], index: int, data: bytes, region: NDArray[np.float64], *, max_pixels: int
+) -> None:
+    """One encoded picture → `image`, RGB (side, side, 3); `index` is its place in the request, for messages."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.width, image.height, image.format or "image"
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(
-            f"TILE {index}: {len(data)} bytes starting with {data[:4]!r} are no image that is known, or"
-            " end within its header; wanted JPEG, PNG, WebP, TIFF, PPM, …"
-        ) from error
+        form = format_of(data)
+        width, height = form.header(data)
+        if width * height > max_pixels:
+            raise ValueError(
+                f"is {width} x {height} = {width * height} pixels by its header; at most {max_pixels} are decoded:"
+                " send smaller tiles"
+            )
+        check_square(width, height, region)
+        n = fraction(form.name, width, height, len(image))
+        size = -(-width // n), -(-height // n)
+        pixels = form.pixels(data, *size)
+        if pixels.shape != (*size[::-1], 3):
+            raise ValueError(f"is a {form.name} of {size} pixels by its header, {list(pixels.shape)} decoded: corrupt")
+    except ValueError as error:
+        raise ValueError(f"TILE {index} {error}") from error
+    if pixels.shape[:2] == image.shape[:2]:
+        image[:] = pixels
+    else:
+        shrinks = min(pixels.shape[:2]) > len(image)
+        cv2.resize(pixels, image.shape[:2], dst=image, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def fraction(form: str, width: int, height: int, side: int) -> int:
+    """The n of the smallest 1 / n of a picture that still has `side` pixels."""
+    return next((n for n in FRACTIONS if form == "JPEG" and min(width, height) >= n * side), 1)
+
+
+def check_square(width: int, height: int, region: NDArray[np.float64]) -> None:
+    """The network takes a square: neither pixels nor the part of the slide that they show may be stretched into one."""
+    l0_width, l0_height = region[2:]
+    shown = f"is {width} x {height} pixels and its REGION {l0_width:g} x {l0_height:g}"
+    if abs(width - height * (l0_width / l0_height)) > max(1, TOLERANCE * width):
+        raise ValueError(f"{shown}, another shape: REGION must be what TILE shows, the pixels would be stretched")
+    if abs(l0_width - l0_height) > max(l0_width / width, TOLERANCE * l0_width):
+        raise ValueError(f"{shown}; the network takes a square: send a square part of the slide, white beyond its end")

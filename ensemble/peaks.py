@@ -11,12 +11,19 @@ depends neither on the order of the rows, nor on rows that came twice, nor on ho
 `filter(filter(A) + filter(B)) == filter(A + B)`.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.ensemble.parameters import Range, Share
 from histoserve.ensemble.regions import checked_regions
+
+MOST_MAP_VALUES = 2**28
+FARTHEST_BOX = 2**16
+"""In tiles: within it level-0 pixels stay finite in float32."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,8 @@ def peakmap_filter(
     box: NDArray[np.float32],
     floor: NDArray[np.float32],
     *,
-    k: int,
-    threshold: float,
+    k: Annotated[int, Range(1, 4096)],
+    threshold: Share,
 ) -> dict[str, NDArray]:
     """The rows that can still be peaks of their slide, by position, each once.
 
@@ -55,14 +62,20 @@ def peakmap_filter(
     y, width and height in parts of the tile and a score for each type, 0 for none. A score under its type's `floor`
     (types,) cannot matter any more, since K tiles with a score as high as the floor are known; −1 for none.
     Returns `REGION`, `SCORE`, `FEATURE_MAP`, `NETWORK` and `BOX`, its boxes in level-0 px, of the U ≤ N rows. Raises
-    ValueError as `distinct` does, for boxes of another shape, for a floor of another length or one that is no number,
-    and for a kept feature map that is not finite.
+    ValueError as `distinct` does, for boxes of another shape or out of range, for a floor of another length or one that
+    is no number, and for a kept feature map that is not finite.
     """
     tiles = distinct(region, score, feature_map, network, k)
     types = score.shape[1]
     if box.ndim != 3 or (len(box), box.shape[2]) != (len(region), 4 + types):
         wanted = f"[{len(region)}, boxes, 4 + {types}]"
         raise ValueError(f"BOX is {list(box.shape)}, wanted {wanted}: x, y, width, height and a score for each type")
+    # A detector's boxes may reach out of their tile, not far from it; written so that NaN is bad.
+    bad = ~(np.abs(box) <= FARTHEST_BOX).all(axis=(1, 2))
+    if bad.any():
+        raise ValueError(
+            f"BOX {int(bad.argmax())} is not finite, or beyond {FARTHEST_BOX} tiles: wanted parts of a tile"
+        )
     if floor.shape != (types,):
         raise ValueError(f"FLOOR is {list(floor.shape)}, wanted [{types}]: one score for each type, −1 for none")
     if not np.isfinite(floor).all():
@@ -95,8 +108,9 @@ def peakmap_select(
     feature_map: NDArray[np.float16],
     network: NDArray[np.int32],
     *,
-    k: int,
-    threshold: float,
+    k: Annotated[int, Range(1, 4096)],
+    threshold: Share,
+    max_map_values: Annotated[int, Range(1, MOST_MAP_VALUES)] = MOST_MAP_VALUES,
 ) -> dict[str, NDArray]:
     """The peaks of a slide, from its rows (CN115601749B [0059-0074]).
 
@@ -108,6 +122,10 @@ def peakmap_select(
     """
     tiles = distinct(region, score, feature_map, network, k)
     types = score.shape[1]
+    if math.prod(feature_map.shape[1:]) > max_map_values:
+        raise ValueError(
+            f"FEATURE_MAP is {list(feature_map.shape)}; wanted at most {max_map_values} numbers in one row's map"
+        )
     peak = np.full((types, k), -1, np.intp)
     peak_region, peak_score = np.zeros((types, k, 4), np.float32), np.full((types, k), -1, np.float32)
     for t in range(types):

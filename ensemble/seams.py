@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.ensemble.compiled import compiled
+from histoserve.ensemble.parameters import Share
 from histoserve.ensemble.regions import checked_regions
 
 FINEST = 3
@@ -27,9 +28,9 @@ def seams(
     tile_index: NDArray[np.int32],
     core: NDArray[np.float32],
     *,
-    min_iou: float,
-    centroid_share: float,
-    inside_share: float,
+    min_iou: Share,
+    centroid_share: Share,
+    inside_share: Share,
 ) -> dict[str, NDArray[np.bool_]]:
     """Which rows to keep; all in level-0 pixels, `box` and `core` as x, y, width, height.
 

@@ -7,23 +7,28 @@ a nucleus comes out the same whichever tile holds it. `t_` marks pixels of a til
 slide.
 """
 
-import os
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.ensemble.cpus import cpus
 from histoserve.ensemble.instances import framed_mask_and_edge, split_by_edges
 from histoserve.ensemble.measure import Measures, measure, renumber
 from histoserve.ensemble.merge import merge_and_split
 from histoserve.ensemble.outline import outlines
+from histoserve.ensemble.parameters import Range, Share, TilePx
 from histoserve.ensemble.regions import checked_regions
 from histoserve.ensemble.rules import Rules
 
-POOL = ThreadPoolExecutor(os.cpu_count(), "watershed")
+POOL = ThreadPoolExecutor(cpus(), "watershed")
 """The kernels run without Python's lock: one tile, one thread."""
+MOST_MAPS, MOST_MAP_PX = 4096, 2**26
+"""What a config can allow: pixels are counted in int32."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +64,26 @@ def watershed(
     region: NDArray[np.float32],
     core: NDArray[np.float32],
     *,
-    margin_px: int,
-    seam_px: int,
-    foreground_threshold: float,
-    edge_threshold: float,
-    merge_threshold: float,
-    split_ratio: float,
-    opening_px: int,
-    min_area_px: int,
-    min_marker_px: int,
-    max_hole_px: int,
+    margin_px: TilePx,
+    seam_px: Annotated[int, Range(0, "margin_px")],
+    foreground_threshold: Share,
+    edge_threshold: Share,
+    merge_threshold: Share,
+    split_ratio: Share,
+    opening_px: Annotated[int, Range(0, 64)],
+    min_area_px: Annotated[int, Range(0, 2**20)],
+    min_marker_px: Annotated[int, Range(0, 2**20)],
+    max_hole_px: Annotated[int, Range(0, 2**20)],
+    max_maps: Annotated[int, Range(1, MOST_MAPS)] = MOST_MAPS,
+    max_map_px: Annotated[int, Range(1, MOST_MAP_PX)] = MOST_MAP_PX,
 ) -> dict[str, NDArray[np.generic]]:
     """The nuclei whose centroids lie in their tile's core grown by `seam_px`, ordered by tile, then by first pixel.
 
     `maps` uint8 (N, H, W, 3): foreground 0-255, edge strength 0-255, type; `region`, `core` float32 (N, 4): x, y,
     width, height, `l0_`. `margin_px`, in `t_` like `seam_px`, is what a client reads around a core; the rest: `Rules`.
     Returns the outputs of `nuclei_tiles`, `l0_`: a contour's first vertex is not repeated, and `CONTOUR_END` is where
-    each contour ends in `CONTOUR`. Raises ValueError, naming the tile, for regions and cores that do not fit.
+    each contour ends in `CONTOUR`. Raises ValueError, naming the tile, for regions and cores that do not fit, and for
+    more than `max_maps` maps or `max_map_px` pixels in one.
     """
     rules = Rules(
         foreground_threshold,
@@ -90,6 +98,9 @@ def watershed(
     if not 0 <= seam_px <= margin_px:
         raise ValueError(f"seam_px must be in 0-margin_px ({margin_px}), got {seam_px}: correct the model's config")
     maps = checked_maps(maps)
+    if len(maps) > max_maps or math.prod(maps.shape[1:3]) > max_map_px:
+        wanted = f"at most {max_maps} maps in a request and {max_map_px} pixels in each"
+        raise ValueError(f"MAPS is {list(maps.shape)}; wanted {wanted}: send smaller batches")
     regions = checked_regions("REGION", region, len(maps))
     cores = checked_regions("CORE", core, len(maps))
     check_overlap(regions, cores)

@@ -1,13 +1,15 @@
 """Bad requests to the nuclei pipeline over gRPC: INVALID_ARGUMENT with the reason, and the server goes on serving."""
 
-import struct
-import zlib
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import bad_requests
 import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as triton_grpc
+from mutants import png
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from histoserve.deploy.local.triton import LocalTriton
@@ -16,16 +18,9 @@ GREY = cv2.imencode(".ppm", np.full((64, 64, 3), 200, np.uint8))[1].tobytes()
 JPEG = cv2.imencode(".jpg", np.full((64, 64, 3), 200, np.uint8))[1].tobytes()
 NOISE = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))[1].tobytes()
 WHOLE = (0, 0, 64, 64)
-
-
-def bomb() -> bytes:
-    """A PNG of a few bytes that says it has 100 000 × 100 000 pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    size = chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + size + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+WIDE = cv2.imencode(".ppm", np.full((200, 512, 3), 200, np.uint8))[1].tobytes()
+WEBP = cv2.imencode(".webp", np.full((64, 64, 3), 200, np.uint8))[1].tobytes()
+JP2 = cv2.imencode(".jp2", np.full((64, 64, 3), 200, np.uint8))[1].tobytes()
 
 
 def rows(*rectangles: tuple, dtype: type = np.float32) -> np.ndarray:
@@ -44,10 +39,14 @@ def ask(server: LocalTriton, tiles: list[bytes], region: np.ndarray, core: np.nd
 
 BAD = {
     "an empty tile": ([b""], rows(WHOLE), rows(WHOLE), "TILE 0 is empty"),
-    "text": ([b"not a picture"], rows(WHOLE), rows(WHOLE), "TILE 0.*no image that is known"),
-    "a truncated JPEG": ([NOISE[:-500]], rows(WHOLE), rows(WHOLE), "TILE 0: JPEG .*truncated"),
+    "text": ([b"not a picture"], rows(WHOLE), rows(WHOLE), "TILE 0.*no picture that is known"),
+    "a truncated JPEG": ([NOISE[:-500]], rows(WHOLE), rows(WHOLE), "TILE 0 is a JPEG .*truncated"),
     "a JPEG without an end": ([JPEG[:-2]], rows(WHOLE), rows(WHOLE), "TILE 0"),
-    "a huge PNG": ([bomb()], rows(WHOLE), rows(WHOLE), "TILE 0 is 100000 x 100000.*at most"),
+    "a huge PNG": ([png(100_000, 100_000, b"")], rows(WHOLE), rows(WHOLE), "TILE 0 is 100000 x 100000.*at most"),
+    "a WebP": ([WEBP], rows(WHOLE), rows(WHOLE), "TILE 0 is WebP, which is not read; wanted JPEG, PNG, PPM"),
+    "a JPEG 2000": ([JP2], rows(WHOLE), rows(WHOLE), "TILE 0 is JPEG 2000, which is not read"),
+    "a tile that is no square": ([WIDE], rows((0, 0, 512, 200)), rows((0, 0, 512, 200)), "512 x 200 .* takes a square"),
+    "a tile of another shape": ([WIDE], rows((0, 0, 512, 512)), rows((0, 0, 512, 512)), "512 x 200 .* another shape"),
     "the second of two": ([GREY, b"x"], rows(WHOLE, WHOLE), rows(WHOLE, WHOLE), "TILE 1"),
     "a region of 3 numbers": (
         [GREY],
@@ -59,6 +58,8 @@ BAD = {
     "NaN in a region": ([GREY], rows((np.nan, 0, 64, 64)), rows(WHOLE), "REGION 0 is .nan.*finite"),
     "no width": ([GREY], rows((0, 0, 0, 64)), rows(WHOLE), "REGION 0 .*above 0"),
     "a core elsewhere": ([GREY], rows(WHOLE), rows((900, 900, 64, 64)), "CORE 0"),
+    "a region far away": ([GREY], rows((0, 0, 3e38, 3e38)), rows(WHOLE), "REGION 0 .*at most 1073741824"),
+    "more tiles than any": ([GREY] * 257, rows(*[WHOLE] * 257), rows(*[WHOLE] * 257), r"TILE is .257.; wanted .* 256"),
     "infinity in a core": ([GREY], rows(WHOLE), rows((0, 0, np.inf, 64)), "CORE 0"),
     "a wrong dtype": ([GREY], rows(WHOLE, dtype=np.float64), rows(WHOLE), "REGION.*FP32|data-type"),
     "a batch larger than allowed": ([GREY] * 17, rows(*[WHOLE] * 17), rows(*[WHOLE] * 17), "batch-size must be <= 16"),
@@ -79,3 +80,17 @@ def test_a_bad_request_does_not_touch_its_neighbours(server: LocalTriton) -> Non
         answers = [pool.submit(ask, server, [tile], rows(WHOLE), rows(WHOLE)) for tile in (GREY, b"x") * 4]
     outcomes = [type(answer.exception()) for answer in answers]
     assert outcomes == [type(None), InferenceServerException] * 4
+
+
+@pytest.mark.parametrize("seed", [0, None], ids=["the same requests", "new requests"])
+def test_requests_that_are_wrong_in_any_way_leave_the_server_as_it_was(server: LocalTriton, seed: int | None) -> None:
+    before = server.pid
+    found = bad_requests.attacked(server.grpc, 100, int.from_bytes(os.urandom(4), "big") if seed is None else seed)
+    assert sum(count for answer, count in found.items() if "INVALID_ARGUMENT" in answer) > 25
+    assert server.pid == before
+
+
+def test_the_jpeg_2000_that_ended_the_stage_is_refused(shared: Path, server: LocalTriton) -> None:
+    killer = (shared.parent / "inputs" / "one-byte.jp2").read_bytes()
+    with pytest.raises(InferenceServerException, match="TILE 0 is JPEG 2000, which is not read"):
+        ask(server, [killer], rows(WHOLE), rows(WHOLE))

@@ -104,3 +104,9 @@ def test_the_order_of_a_slides_tiles_does_not_change_a_bit_of_the_feature(seed: 
 def test_what_does_not_fit_is_refused(embedding: list, logit: list, index: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pool(embedding, logit, index)
+
+
+def test_more_peaks_than_the_config_allows_are_refused_before_anything_is_allocated() -> None:
+    one, index = np.ones((1, 10_000), np.float32), np.zeros((3, 1_000_000), np.int32)
+    with pytest.raises(ValueError, match=r"PEAK_INDEX is \[3, 1000000\]; wanted .* at most 10"):
+        peakmap_pool(one, one[:, :1], index, k=10)

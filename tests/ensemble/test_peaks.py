@@ -236,11 +236,26 @@ def test_boxes_are_returned_in_level_0_pixels() -> None:
     assert not found[1, 1].any()
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -3e38])
+def test_boxes_that_are_nowhere_are_refused(number: float) -> None:
+    box = np.zeros((3, 2, 7), np.float32)
+    box[1, 0, 2] = number
+    with pytest.raises(ValueError, match="BOX 1 is not finite"):
+        stage.peakmap_filter(**rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7)), box=box, floor=NO_FLOOR, k=2, threshold=0.5)
+
+
 @pytest.mark.parametrize("shape", [(2, 1, 7), (3, 1, 6), (3, 7)])
 def test_boxes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
     table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
     with pytest.raises(ValueError, match=r"BOX is \[.*wanted \[3, boxes, 4 \+ 3\]"):
         stage.peakmap_filter(**table, box=np.zeros(shape, np.float32), floor=NO_FLOOR, k=2, threshold=0.5)
+
+
+def test_a_map_of_no_row_that_says_to_be_huge_allocates_nothing() -> None:
+    table = rows((0.6,)) | {"feature_map": np.empty((0, 2**20, 2**20, 1), np.float16)}
+    none = {name: tensor[:0] for name, tensor in table.items()}
+    with pytest.raises(ValueError, match=r"FEATURE_MAP is \[0, 1048576, 1048576, 1\]; wanted at most"):
+        stage.peakmap_select(**none, k=1, threshold=0.5, max_map_values=2**20)
 
 
 def test_no_peaks_at_all_is_a_mistake_of_the_config() -> None:

@@ -1,0 +1,92 @@
+"""The parameters of a stage: from the text in its config to numbers in their ranges.
+
+A stage's keyword-only arguments are its parameters, and their annotations say what is right: `seam_px: Annotated[int,
+Range(0, "margin_px")]`. They are checked once, when the model loads: a config that is wrong must stop the server from
+becoming ready, not blame each caller.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from numpy import ndarray
+
+Stage = Callable[..., dict[str, ndarray]]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Both ends belong to it; the upper one may be another parameter, by name."""
+
+    low: float
+    high: float | str
+
+
+Share = Annotated[float, Range(0, 1)]
+"""Thresholds and parts of a whole."""
+TilePx = Annotated[int, Range(0, 4096)]
+"""A length in pixels of a network's tile, of which no network takes more."""
+
+
+def split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+CONVERT: dict[Any, Callable[[str], Any]] = {int: int, float: float, str: str, tuple[str, ...]: split}
+"""How a parameter's text becomes the annotated type."""
+
+
+def parameters_from_config(function: Stage, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments that `config`, Triton's model configuration as JSON, holds for `function`.
+
+    Raises TypeError if a parameter is missing, misspelt, unreadable or out of its range, or if the inputs are not the
+    function's arguments. Other parameters that the function does not name are for clients, and left alone.
+    """
+    name = config["name"]
+    given = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+    hints = get_type_hints(function, include_extras=True)
+    signature = inspect.signature(function).parameters.values()
+    inputs = [argument.name for argument in signature if argument.kind is not argument.KEYWORD_ONLY]
+    configured = [tensor["name"].lower() for tensor in config["input"]]
+    if sorted(inputs) != sorted(configured):
+        raise TypeError(f"{name}: config.pbtxt has the inputs {configured}, but {function.__name__} takes {inputs}")
+    wanted = [argument for argument in signature if argument.kind is argument.KEYWORD_ONLY]
+    unknown = set(given) - {argument.name for argument in wanted}
+    for argument in wanted:
+        if argument.name not in given:
+            check_absent(name, argument, unknown)
+    present = [argument.name for argument in wanted if argument.name in given]
+    result = {key: converted(name, key, given[key], hints[key]) for key in present}
+    defaults = {argument.name: argument.default for argument in wanted if argument.name not in given}
+    for key in present:
+        check_range(name, key, hints[key], result, result | defaults)
+    return result
+
+
+def check_absent(model: str, argument: inspect.Parameter, unknown: Iterable[str]) -> None:
+    """A default is taken only if it is not for a misspelt name."""
+    similar = difflib.get_close_matches(argument.name, list(unknown), 1, 0.8)
+    hint = f"; is {similar[0]!r} meant for it?" if similar else ""
+    if argument.default is argument.empty or similar:
+        raise TypeError(f"{model}: config.pbtxt lacks the parameter {argument.name!r}, which the stage needs{hint}")
+
+
+def converted(model: str, key: str, text: str, hint: Any) -> Any:
+    kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    try:
+        return CONVERT[kind](text)
+    except ValueError as error:
+        wanted = getattr(kind, "__name__", kind)
+        raise TypeError(f"{model}: parameter {key!r} of config.pbtxt is {text!r}; wanted {wanted}: {error}") from error
+
+
+def check_range(model: str, key: str, hint: Any, result: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    ranges = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Range)]
+    for each in ranges:
+        high = known[each.high] if isinstance(each.high, str) else each.high
+        # Written so that NaN is out of every range.
+        if not each.low <= result[key] <= high:
+            ends = f"{each.low} to {high}" + (f" ({each.high})" if isinstance(each.high, str) else "")
+            raise TypeError(f"{model}: parameter {key!r} of config.pbtxt is {result[key]}; wanted {ends}")
