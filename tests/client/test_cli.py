@@ -44,7 +44,7 @@ def test_a_complete_analysis_ends_with_0(run: Run, serve_discs: Any, slide_path:
     code, _ = run("analyze", slide_path, "--pipeline", "nuclei", "--mpp", 0.25, "-o", tmp_path / "out")
 
     assert code == 0
-    assert json.loads((tmp_path / "out/result.json").read_text())["result"]["nuclei"]["count"] == 108
+    assert json.loads((tmp_path / "out/discs/nuclei/result.json").read_text())["result"]["nuclei"]["count"] == 108
 
 
 def test_failed_tiles_end_with_3(run: Run, serve_discs: Any, slide_path: Path, tmp_path: Path) -> None:
