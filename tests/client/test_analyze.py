@@ -128,16 +128,18 @@ def test_nothing_is_left_if_no_tile_could_be_analysed(order: Order, disc_wire: A
     assert not order.out.exists()
 
 
-def test_an_interruption_leaves_the_old_result(order: Order, disc_wire: Any) -> None:
+def test_an_interruption_keeps_the_old_result_where_it_is_not_taken_for_its_own(order: Order, disc_wire: Any) -> None:
     def interrupt(regions: Any) -> None:
         raise KeyboardInterrupt
 
     run(order, disc_wire())
-    before = {path.name: path.read_bytes() for path in order.out.iterdir()}
-    with pytest.raises(KeyboardInterrupt):
+    before = {path.name: path.read_bytes() for path in place(order).iterdir()}
+    with pytest.raises(KeyboardInterrupt, match=r"kept in .*\.previous-nuclei"):
         run(order, disc_wire(interrupt))
 
-    assert {path.name: path.read_bytes() for path in order.out.iterdir()} == before
+    assert not place(order).exists()
+    kept = place(order).with_name(".previous-nuclei")
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
 
 
 def test_glass_is_not_sent(order: Order, disc_wire: Any) -> None:
