@@ -54,6 +54,9 @@ def _in_words() -> Iterator[None]:
         complaints.print(f"histoserve: {error}")
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
+        # All is cleared up; an impatient second one would only end this with a traceback.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         complaints.print(f"histoserve: interrupted; nothing was written. {error}".rstrip())
         raise typer.Exit(FAILED) from error
 

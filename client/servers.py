@@ -5,7 +5,7 @@ Lost        ─▶ again, alone, so that no other can be to blame; a request tha
 Internal    ─▶ again, INTERNAL_TRIES times in all
 Refused     ─▶ at once to the caller: the same request would be refused again
 
-The caller splits what was lost: a tile that ends the servers costs DEATHS of them with its neighbours and DEATHS without.
+The caller splits what was lost: a tile that ends servers ends DEATHS with its neighbours and DEATHS without.
 """
 
 import random
@@ -131,14 +131,17 @@ class Servers:
                 )
         if agreed is None:
             raise _none_answers(silent)
-        for address, error in silent.items():
-            self._warn(f"The server {address} does not answer ({error.reason}); the run goes on without it until it does.")
+        for address, silence in silent.items():
+            self._warn(
+                f"The server {address} does not answer ({silence.reason}); the run goes on without it until it does."
+            )
         self._agreed = agreed[1]
         return self._agreed
 
     def infer(self, model: str, arrays: Arrays) -> Outputs:
         """Raises Refused, Internal, Lost, Unavailable (past the deadline) or Stopped."""
         left, pause, lost, internal = self._deadline, FIRST_PAUSE, 0, 0
+        failure: ServerError
         while not self._stopped.is_set():
             with self._turns.alone() if lost else self._turns.together():
                 # Waiting for its turn is not waiting for a server.
@@ -248,5 +251,6 @@ def _none_answers(silent: dict[str, NoAnswer]) -> ServerError:
         return next(iter(silent.values()))
     reasons = "; ".join(f"{address} ({error.reason})" for address, error in silent.items())
     return ServerError(
-        f"None of the servers answers: {reasons}. Check that they run and that these are their gRPC ports (usually 8001)."
+        f"None of the servers answers: {reasons}. Check that they run and that these are their gRPC ports "
+        "(usually 8001)."
     )

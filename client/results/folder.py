@@ -1,8 +1,8 @@
 """The folder of a result, `OUT/<slide>/<pipeline>/`, which is complete or not there.
 
-    .unfinished-<pipeline>-…   written to by this run, locked while it lives; what a killed run left is removed
-    <pipeline>                 the result; swapped as a whole, so files of two runs never stand side by side
-    .previous-<pipeline>       the result before, from the moment that this run begins its work until it is complete
+.unfinished-<pipeline>-…   written to by this run, locked while it lives; what a killed run left is removed
+<pipeline>                 the result; swapped as a whole, so files of two runs never stand side by side
+.previous-<pipeline>       the result before, from the moment that this run begins its work until it is complete
 """
 
 import fcntl
@@ -72,8 +72,8 @@ class ResultFolder:
         free = shutil.disk_usage(self._slide_folder).free
         if free < needed:
             raise OutputError(
-                f"{self._slide_folder} has room for {free / 2**20:.0f} MiB; the result may need {needed / 2**20:.0f} MiB. "
-                "Make room, or give another folder with -o."
+                f"{self._slide_folder} has room for {free / 2**20:.0f} MiB; the result may need "
+                f"{needed / 2**20:.0f} MiB. Make room, or give another folder with -o."
             )
 
     def set_previous_aside(self) -> None:

@@ -72,7 +72,7 @@ def compare(tile: LabelledTile, result: Path, counts: list[TypeCounts]) -> dict[
 
 
 def score(data: Path, results: Path) -> dict[str, float]:
-    """Prints and returns the figures of `results/<tile>/nuclei/nuclei.geojson` on the validation tiles in `data/consep`."""
+    """Prints and returns the figures of `results/<tile>/nuclei/` on the validation tiles in `data/consep`."""
     counts = [TypeCounts() for _ in TYPES]
     files = {name: results / name / "nuclei" / "nuclei.geojson" for name in VALIDATION_TILES}
     missing = [name for name, path in files.items() if not path.is_file()]

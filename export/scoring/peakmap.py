@@ -117,7 +117,7 @@ def table_of_confusion(answers: list[Answer], method: str) -> Table:
 
 
 def score(data: Path, results: Path, weights: Path = WEIGHTS) -> dict[str, float]:
-    """Prints the figures of `results/<slide>/peakmap/result.json` against `data/<slide>.geojson`; returns the accuracies.
+    """Prints the figures of `results/<slide>/peakmap/` against `data/<slide>.geojson`; returns the accuracies.
 
     The baselines class the same slides with the same extractor, drawn again from their truth files' headers. Raises
     ValueError where there is no result, or no truth of one.

@@ -20,7 +20,7 @@ Run = Callable[..., tuple[int, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Calls the command with its arguments; gives the exit code and what it complained of."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def call(*arguments: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["histoserve", *map(str, arguments)])
@@ -29,7 +29,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), capsys.readouterr().err
 
     yield call
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -109,6 +110,7 @@ def test_an_interruption_ends_with_1_and_leaves_nothing(
     [
         (["serve"], "histoserve.deploy.local.serve", "server"),
         (["export", "nuclei", "--repository", "."], "histoserve.export.commands", "export"),
+        (["bench", "watershed"], "histoserve.benchmark.watershed", "server,dev"),
         (["train", "nuclei", "--data", ".", "-o", "."], "histoserve.export.commands", "export"),
     ],
 )

@@ -56,7 +56,7 @@ class Proxy:
 
     def break_all(self) -> None:
         """As if the server had died."""
-        for each in self.sockets:
+        for each in list(self.sockets):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
@@ -176,9 +176,7 @@ def test_a_proxy_that_closes_after_every_tenth_request_costs_nothing(
 def test_an_answer_that_is_none_ends_the_run_in_one_line(
     behind: tuple[Slow, Proxy, Server], output: dict[str, Any], contents: list[bytes], words: str
 ) -> None:
-    behind[0].answer = service_pb2.ModelInferResponse(
-        outputs=[{"name": "A", **output}], raw_output_contents=contents
-    )
+    behind[0].answer = service_pb2.ModelInferResponse(outputs=[{"name": "A", **output}], raw_output_contents=contents)
 
     with pytest.raises(ServerError, match=words):
         behind[2].infer("m", {}, 10)

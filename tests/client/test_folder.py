@@ -27,6 +27,14 @@ def write(folder: ResultFolder, text: str, *more: str, source: Source = SLIDE) -
     folder.path("result.json").write_text(json.dumps(result))
 
 
+def failed(out: Path, error: BaseException) -> None:
+    """A run that had begun its work, and raises."""
+    with ResultFolder(out, SLIDE, "nuclei") as folder:
+        folder.set_previous_aside()
+        write(folder, "half")
+        raise error
+
+
 def finished(out: Path, text: str, *more: str, source: Source = SLIDE) -> None:
     with ResultFolder(out, source, "nuclei") as folder:
         write(folder, text, *more, source=source)
@@ -54,12 +62,8 @@ def test_a_failed_run_keeps_the_old_result_where_it_is_not_taken_for_its_own(
     tmp_path: Path, error: BaseException
 ) -> None:
     finished(tmp_path, "old")
-    with pytest.raises(type(error), match=r"kept in .*x/\.previous-nuclei"), ResultFolder(
-        tmp_path, SLIDE, "nuclei"
-    ) as folder:
-        folder.set_previous_aside()
-        write(folder, "half")
-        raise error
+    with pytest.raises(type(error), match=r"kept in .*x/\.previous-nuclei"):
+        failed(tmp_path, error)
 
     assert texts(tmp_path) == {"x/.previous-nuclei/result.json": "old"}
 
@@ -73,9 +77,8 @@ def test_a_run_that_fails_before_its_work_begins_touches_nothing(tmp_path: Path)
 
 
 def test_an_unfinished_result_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), ResultFolder(tmp_path / "a", SLIDE, "nuclei") as folder:
-        write(folder, "half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        failed(tmp_path / "a", RuntimeError())
 
     assert list(tmp_path.iterdir()) == []
 
@@ -126,9 +129,10 @@ def test_a_file_where_a_folder_is_wanted_is_told_at_once(tmp_path: Path, taken: 
 
 
 def test_too_little_room_is_told_with_both_numbers(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"room for \d+ MiB; the result may need 1125899906842624 MiB"), ResultFolder(
-        tmp_path, SLIDE, "nuclei"
-    ) as folder:
+    with (
+        pytest.raises(OutputError, match=r"room for \d+ MiB; the result may need 1125899906842624 MiB"),
+        ResultFolder(tmp_path, SLIDE, "nuclei") as folder,
+    ):
         folder.require_room(2**70)
 
 
@@ -191,26 +195,29 @@ def test_a_run_that_goes_on_is_left_alone_and_the_last_one_stays_whole(tmp_path:
     }
 
 
-@pytest.mark.parametrize("step", ["rename", "rmtree"])
-def test_a_death_between_the_two_renames_leaves_no_mixture(
+@pytest.mark.parametrize("step", ["rename", "removal"])
+def test_a_death_around_the_second_rename_leaves_no_mixture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     finished(tmp_path, "old", "peaks.png")
-    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    with monkeypatch.context() as context, pytest.raises(SystemError):
-        if step == "rename":
-            rename = Path.rename
-            context.setattr(
-                Path, "rename", lambda self, to: rename(self, to) if self.name == "nuclei" else _die()
-            )
-        else:
-            context.setattr(shutil, "rmtree", lambda folder, **_: _die() if folder.name == ".previous-nuclei" else None)
+    rename = Path.rename
+    if step == "rename":
+        monkeypatch.setattr(Path, "rename", lambda self, to: rename(self, to) if self.name == "nuclei" else _die())
+    # A dead process removes nothing either.
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda folder, **_: _die() if step == "removal" and _stands(tmp_path) else None
+    )
+    with pytest.raises(SystemError):
         finished(tmp_path, "new")
     monkeypatch.undo()
-    assert texts(tmp_path).get("x/nuclei/peaks.png") in (None, "old")
+    assert not (tmp_path / "x/nuclei/peaks.png").exists()
 
     finished(tmp_path, "newest", "overview.png")
     assert texts(tmp_path) == {"x/nuclei/result.json": "newest", "x/nuclei/overview.png": "newest"}
+
+
+def _stands(out: Path) -> bool:
+    return texts(out).get("x/nuclei/result.json") == "new"
 
 
 def _die() -> None:

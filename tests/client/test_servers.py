@@ -8,7 +8,16 @@ import pytest
 
 from histoserve.client import servers as servers_module
 from histoserve.client.contract import Contract
-from histoserve.client.errors import HistoserveError, Internal, Lost, NoAnswer, Refused, ServerError, Stopped, Unavailable
+from histoserve.client.errors import (
+    HistoserveError,
+    Internal,
+    Lost,
+    NoAnswer,
+    Refused,
+    ServerError,
+    Stopped,
+    Unavailable,
+)
 from histoserve.client.servers import DEATHS, INTERNAL_TRIES, Servers
 
 
