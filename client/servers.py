@@ -222,6 +222,9 @@ class Servers:
 
     def _rest(self, load: _Load) -> None:
         with self._lock:
+            # The other threads that met the same silence do not double it.
+            if self._clock() < load.rests_until:
+                return
             load.rests_until = self._clock() + min(REST_SECONDS * 2**load.silences, LONGEST_REST)
             load.silences = min(load.silences + 1, 10)
 

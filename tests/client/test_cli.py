@@ -1,6 +1,7 @@
 """The command: its exit codes, and errors in words."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -69,6 +70,19 @@ def test_a_failure_ends_with_1_in_words(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("name", "encoding"), [(b"no\xff.svs", "ascii"), (b"[red]\n\xc2\xb5[/red].svs", "utf-8")])
+def test_any_name_of_a_file_can_be_complained_of(tmp_path: Path, name: bytes, encoding: str) -> None:
+    program = "import sys; from histoserve.client.cli import main; main()"
+    command = [sys.executable, "-c", program, "analyze", name, "--pipeline", "nuclei", "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+
+    done = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+
+    assert done.returncode == 1
+    assert b"does not exist; give the path of a slide." in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -79,6 +93,7 @@ def test_a_failure_ends_with_1_in_words(run: Run, tmp_path: Path) -> None:
         ["--in-flight", "0"],
         ["--batch", "-1"],
         ["--no-such-option"],
+        ["-o", ""],
     ],
 )
 def test_wrong_usage_ends_with_2(run: Run, slide_path: Path, tmp_path: Path, wrong: list[str]) -> None:
