@@ -1,4 +1,4 @@
-# make demo    a slide through the nuclei pipeline, results in out/demo/     (SLIDE=… MPP=… to choose)
+# make demo    a slide through the nuclei pipeline, results in out/demo/<slide>/nuclei/     (SLIDE=… MPP=… to choose)
 # make test    lint, types, import rules and all tests against a real Triton
 # make score   the served nuclei against CoNSeP's validation tiles
 # make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many, SMEAR=… : what phantoms)
@@ -23,6 +23,7 @@ SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phant
 
 demo: .venv/.server $(SLIDE)
 	$(BIN)/histoserve analyze $(SLIDE) --pipeline nuclei $(if $(MPP),--mpp $(MPP)) -o $(OUT)
+	@echo "Look at overview.png there first; nuclei.geojson opens in QuPath."
 
 out/phantom.tiff: | .venv/.server
 	$(BIN)/histoserve phantom $@ --size 2048x2048 --seed 1
@@ -30,7 +31,7 @@ out/phantom.tiff: | .venv/.server
 # The figures of the README: the validation tiles are analysed, then the files that came out are scored.
 score: .venv/.all
 	for tile in 02 06 14 17 24; do \
-	  $(BIN)/histoserve analyze $(DATA)/consep/train_$$tile.png --mpp 0.25 --pipeline nuclei -o out/consep/train_$$tile || exit 1; \
+	  $(BIN)/histoserve analyze $(DATA)/consep/train_$$tile.png --mpp 0.25 --pipeline nuclei -o out/consep || exit 1; \
 	done
 	$(BIN)/histoserve score nuclei out/consep --data $(DATA)
 
@@ -42,15 +43,15 @@ score-peakmap: .venv/.all
 	$(MAKE) --no-print-directory smears PORT=$(PORT) SMEARS=$(SMEARS) SMEAR="$(SMEAR)" IN=$(IN)
 	$(BIN)/histoserve score peakmap $(IN) --data $(IN)
 
-smears: $(patsubst %,$(IN)/%/result.json,$(shell seq $(SMEARS)))
+smears: $(patsubst %,$(IN)/%/peakmap/result.json,$(shell seq $(SMEARS)))
 
 .SECONDARY:
 $(IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
 
-$(IN)/%/result.json: $(IN)/%.tiff $(wildcard model_repository/peakmap_*/config.pbtxt)
-	$(BIN)/histoserve analyze $< --pipeline peakmap --server 127.0.0.1:$(PORT) -o $(@D)
+$(IN)/%/peakmap/result.json: $(IN)/%.tiff $(wildcard model_repository/peakmap_*/config.pbtxt)
+	$(BIN)/histoserve analyze $< --pipeline peakmap --server 127.0.0.1:$(PORT) -o $(IN)
 
 test: lint
 	$(BIN)/pytest

@@ -107,7 +107,7 @@ def drawn(folder: Path, side: int) -> Path:
 def peak_bytes(slide: Path, server: str) -> int:
     """Resident memory that `histoserve analyze` had at most; its result is left beside the slide."""
     command = [str(Path(sys.executable).with_name("histoserve")), "analyze", str(slide)]
-    command += ["--pipeline", "peakmap", "--server", server, "-o", str(slide.with_suffix(""))]
+    command += ["--pipeline", "peakmap", "--server", server, "-o", str(slide.parent)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -119,7 +119,7 @@ def peak_bytes(slide: Path, server: str) -> int:
 
 def print_traffic(title: str, slide: Path, server: str) -> float:
     """Analyses `slide` without a floor, beside what `peak_bytes` left; the share of all rows that travelled with it."""
-    floored = json.loads((slide.with_suffix("") / "result.json").read_text())
+    floored = json.loads((slide.with_suffix("") / "peakmap" / "result.json").read_text())
     with connect([server], "peakmap", DEADLINE_S) as servers:
         wire = Unfloored(servers)
         order = Order(slide, "peakmap", slide.with_suffix(".unfloored"))

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from histoserve.client.connect import Wire
 from histoserve.client.contract import Contract
 from histoserve.client.encode import Encoding, encode
-from histoserve.client.errors import OutputError, ServerError, SlideError, WrongUsage
+from histoserve.client.errors import OutputError, Refused, ServerError, SlideError, WrongUsage
 from histoserve.client.grid import PlannedTile, grid, tile_size
 from histoserve.client.pipelines import PipelineRows, rows_of
 from histoserve.client.resolution import Resolution, check_network, resolve
@@ -28,10 +30,12 @@ from histoserve.client.results.result_json import (
     describe_tiles,
     write_result,
 )
+from histoserve.client.results.source import source_of
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import Outcome, Steps, Width, stream
 from histoserve.client.tissue import Tissue, find_tissue
 from histoserve.client.traffic import Traffic
+from histoserve.client.wire import Outputs
 
 REQUEST_BYTES = 16 * 2**20
 """Uncompressed pixels in a request, unless --batch says otherwise: larger ones save nothing and hold up others."""
@@ -43,6 +47,10 @@ READERS = max(1, min(4, os.cpu_count() or 1))
 """Reading is the client's bottleneck; more than four threads wait for the same file."""
 
 
+PICTURES_BYTES = 32 * 2**20
+"""More than the pictures of a result take."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What the user wants."""
@@ -50,6 +58,7 @@ class Order:
     slide: Path
     pipeline: str
     out: Path
+    """The result lies in it, in `<slide>/<pipeline>/`."""
     mpp: float | None = None
     """µm/px, if the user knows better than the file."""
     in_flight: int = 4
@@ -77,6 +86,8 @@ class Report:
 
     result: dict[str, Any]
     """As in `result.json`."""
+    folder: Path
+    """Where that lies."""
 
     @property
     def failed(self) -> int:
@@ -99,25 +110,34 @@ class Plan:
 
 
 def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], watcher: Watcher) -> Report:
-    """Leaves the complete result in `order.out`, or raises HistoserveError and leaves nothing."""
+    """Leaves the complete result under `order.out`, or raises HistoserveError and leaves nothing.
+
+    What can be checked at once is checked first: the slide, the folder, the servers, the room. Only then is a result of
+    the same slide, that was there, set aside.
+    """
     make_rows = rows_of(order.pipeline)
     timings = _Timings(watcher)
     with ExitStack() as stack:
-        folder = stack.enter_context(ResultFolder(order.out))
         slide = stack.enter_context(open_slide(order.slide))
         resolution = resolve(slide.name, order.mpp, slide.stated_mpp, slide.objective_power)
+        source = source_of(order.slide)
+        folder = stack.enter_context(ResultFolder(order.out, source, order.pipeline))
         with timings.phase("connecting"):
             wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
             plan = make_plan(order, slide, resolution, contract)
-        rows = make_rows(contract, resolution.mpp)
+        with _believing(order.pipeline):
+            rows = make_rows(contract, resolution.mpp)
+        folder.require_room(_room(make_rows, plan, resolution.mpp))
+        with _writing(folder.place):
+            folder.set_previous_aside()
         watcher.planned(len(plan.tiles))
         with timings.phase("analysing"):
             outcome = _run(order, slide, plan, rows, wire, watcher)
-        with timings.phase("finishing"):
+        with timings.phase("finishing"), _believing(f"{order.pipeline}_slide"):
             rows.finish(wire.infer)
-        with timings.phase("writing"), _writing(order.out):
+        with timings.phase("writing"), _writing(folder.place), _believing(order.pipeline):
             write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features())
             overview = Overview(plan.thumbnail, slide.l0_size[0])
             rows.draw(overview)
@@ -125,18 +145,20 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             rows.write_more(slide, folder.path)
         result = {
             "histoserve": client_version(),
-            "slide": describe_slide(slide, resolution, plan.level),
+            "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": describe_models(contract, versions),
             "encoding": str(order.encoding),
             "tiles": describe_tiles(len(plan.tiles), outcome.sent, outcome.failed),
             "seconds": timings.seconds,
             "transfer": wire.models,
+            "servers": wire.record(),
+            "files": folder.names(),
             "result": rows.result(_analysed_mm2(plan, outcome, resolution.mpp)),
         }
-        with _writing(order.out):
+        with _writing(folder.place), _believing(order.pipeline):
             write_result(folder.path(LAST), result)
             folder.commit()
-    return Report(result)
+    return Report(result, folder.place)
 
 
 def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Contract) -> Plan:
@@ -157,10 +179,15 @@ def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Cont
 
 def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire, watcher: Watcher) -> Outcome:
     model = f"{order.pipeline}_tiles"
+
+    def take(tiles: list[PlannedTile], outputs: Outputs) -> None:
+        with _believing(model):
+            rows.take(tiles, outputs)
+
     steps = Steps(
         read=lambda tile: encode(slide.read(tile.region, plan.level), order.encoding),
-        ask=lambda tiles, images: wire.infer(model, rows.request(tiles, images)),
-        take=rows.take,
+        ask=lambda tiles, images: _finite(model, wire.infer(model, rows.request(tiles, images))),
+        take=take,
         progress=watcher.done,
         stop=wire.stop,
     )
@@ -168,6 +195,32 @@ def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire,
     if plan.tiles and not outcome.done:
         raise SlideError(f"None of the {len(plan.tiles)} tiles could be analysed: {outcome.failed[0].reason}")
     return outcome
+
+
+def _finite(model: str, outputs: Outputs) -> Outputs:
+    """Raises Refused for rows with NaN or infinity, so that only their tile is lost."""
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise Refused(f"{model} answered {name} that is not finite")
+    return outputs
+
+
+@contextmanager
+def _believing(model: str) -> Iterator[None]:
+    """Whatever an answer that is no answer of this pipeline leads to is the server's fault."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise ServerError(
+            f"{model} answered something that does not fit ({type(error).__name__}: {error}). "
+            "Serve a model repository of this version."
+        ) from error
+
+
+def _room(make_rows: type[PipelineRows], plan: Plan, mpp: float) -> int:
+    """Bytes that the result may take: of tissue as dense as there is, and the pictures."""
+    mm2 = sum(tile.core[2] * tile.core[3] for tile in plan.tiles) * (mpp / 1000) ** 2
+    return PICTURES_BYTES + round(mm2 * make_rows.BYTES_PER_MM2)
 
 
 def _batch(wanted: int | None, limit: int | None, tile_bytes: float) -> int:

@@ -1,7 +1,9 @@
 """The command `histoserve`. Exit: 0 complete, 1 failed, 2 wrong usage, 3 finished but some tiles failed."""
 
 import importlib
+import io
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -32,7 +34,15 @@ Repository = Annotated[Path | None, typer.Option(help="Model repository; without
 def main() -> None:
     """Runs the command; `kill` ends it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name may hold bytes that are no text, and a terminal may know few letters.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except KeyboardInterrupt:
+        # Once more, while the first one was being obeyed.
+        sys.exit(FAILED)
 
 
 @contextmanager
@@ -44,6 +54,9 @@ def _in_words() -> Iterator[None]:
         complaints.print(f"histoserve: {error}")
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
+        # All is cleared up; an impatient second one would only end this with a traceback.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         complaints.print(f"histoserve: interrupted; {error or 'nothing was written.'}")
         raise typer.Exit(FAILED) from error
 
@@ -51,7 +64,7 @@ def _in_words() -> Iterator[None]:
 @app.command()
 def analyze(
     slide: Annotated[Path, typer.Argument(metavar="SLIDE", help="Anything OpenSlide opens, or a PNG, JPEG or TIFF.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for result.json, PIPELINE.geojson, overview.png.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="The result lies in OUT/SLIDE/PIPELINE/.")],
     pipeline: Annotated[str, typer.Option(metavar="NAME", help="What to look for, as in `nuclei`.")],
     server: Annotated[
         list[str] | None,
@@ -72,12 +85,15 @@ def analyze(
 
     addresses = [each for value in server or [] for each in value.split(",")]
     with _in_words():
-        order = Order(slide, pipeline, out, mpp, in_flight, batch or None, encoding_from_text(encoding))
+        if not out.strip():
+            raise WrongUsage("-o is empty: give the folder for the results.")
+        order = Order(slide, pipeline, Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
         with _Bar() as bar:
-            report = analyze_slide(order, partial(connect, addresses, pipeline, deadline), bar)
+            report = analyze_slide(order, partial(connect, addresses, pipeline, deadline, _warn), bar)
+    typer.echo(f"The result is in {report.folder}.")
     if report.failed:
         tiles = "1 tile" if report.failed == 1 else f"{report.failed} tiles"
-        complaints.print(f"histoserve: {tiles} could not be analysed, see {out / 'result.json'}.")
+        complaints.print(f"histoserve: {tiles} could not be analysed, see {report.folder / 'result.json'}.")
         raise typer.Exit(SOME_TILES_FAILED)
 
 
@@ -126,7 +142,7 @@ def train(
 @app.command()
 def score(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder with an OUT of `analyze` for each slide.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="OUT of `analyze`.")],
     data: Annotated[Path, typer.Option(help="Folder of the labelled data.")],
 ) -> None:
     """Compares results that were served with labelled data."""
@@ -162,6 +178,10 @@ def phantom(
         write = _lazily("histoserve.client.phantom", "write_phantom", "server")
         pixels = (int(width), int(height))
         _ask(partial(write, out, kind=kind, size=pixels, mpp=mpp, seed=seed, truth=truth))
+
+
+def _warn(text: str) -> None:
+    complaints.print(f"histoserve: {text}")
 
 
 class _Rate(ProgressColumn):

@@ -1,8 +1,8 @@
 """From the addresses on the command line, or from none, to servers that answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError, WrongUsage
@@ -20,28 +20,33 @@ class Wire(Protocol):
         """What the pipeline wants of its client."""
 
     def infer(self, model: str, arrays: Arrays) -> Outputs:
-        """Raises Refused, Internal, or what must end the run."""
+        """Raises Refused, Internal, Lost, or what must end the run."""
+
+    def record(self) -> list[dict[str, Any]]:
+        """What became of the tries on each server."""
 
     def stop(self) -> None:
         """Makes every `infer` end at once."""
 
 
 @contextmanager
-def connect(addresses: Sequence[str], pipeline: str, deadline: float) -> Iterator[Wire]:
+def connect(
+    addresses: Sequence[str], pipeline: str, deadline: float, warn: Callable[[str], None] = lambda text: None
+) -> Iterator[Wire]:
     """To the servers at `addresses`; without any, to one that is started here and stopped at the end."""
     if addresses:
-        with _connected(addresses, deadline) as wire:
+        with _connected(addresses, deadline, warn) as wire:
             yield wire
         return
-    with _local(pipeline) as address, _connected([address], deadline) as wire:
+    with _local(pipeline) as address, _connected([address], deadline, warn) as wire:
         yield wire
 
 
 @contextmanager
-def _connected(addresses: Sequence[str], deadline: float) -> Iterator[Wire]:
+def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], None]) -> Iterator[Wire]:
     if len(set(addresses)) < len(addresses):
         raise WrongUsage(f"--server names the same address twice: {', '.join(addresses)}.")
-    servers = Servers([Server(address) for address in addresses], deadline)
+    servers = Servers([Server(address) for address in addresses], deadline, warn=warn)
     try:
         yield servers
     finally:

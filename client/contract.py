@@ -5,12 +5,22 @@ The server's configs are the one place where it stands; nothing of it is written
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from histoserve.client.errors import ServerError
 
 OF_ONE_MODEL = {"graph_sha256"}
 """Parameters that describe a model, not its pipeline: each model may say something else."""
+
+HOW_IT_RUNS = {
+    "intra_op_thread_count",
+    "inter_op_thread_count",
+    "execution_mode",
+    "enable_mem_arena",
+    "enable_mem_pattern",
+    "memory.enable_memory_arena_shrinkage",
+}
+"""Parameters of a backend that change how fast a model answers, not what: two servers may differ in them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class Contract:
     """Most tiles in one request, None for no limit."""
     models: tuple[ModelRecord, ...]
     """By name."""
+    clashes: Mapping[str, str] = field(default_factory=dict)
+    """In words, each parameter that two models say differently; matters to whoever asks for it."""
 
     @property
     def tile_px(self) -> int:
@@ -63,7 +75,7 @@ class Contract:
     @property
     def margin_px(self) -> float:
         """Network px around a core; a pipeline that says nothing needs none."""
-        return self.number("margin_px") if "margin_px" in self.parameters else 0.0
+        return self.number("margin_px") if "margin_px" in {*self.parameters, *self.clashes} else 0.0
 
     def number(self, name: str) -> float:
         """A finite parameter ≥ 0; raises ServerError where it is missing or none."""
@@ -84,7 +96,9 @@ class Contract:
         return tuple(each.strip() for each in self.text(name).split(","))
 
     def text(self, name: str) -> str:
-        """A parameter as it stands; raises ServerError where it is missing."""
+        """A parameter as it stands; raises ServerError where it is missing, or two models contradict each other."""
+        if name in self.clashes:
+            raise ServerError(f"The server's pipeline {self.pipeline} contradicts itself: {self.clashes[name]}")
         if name not in self.parameters:
             raise ServerError(
                 f"The server's pipeline {self.pipeline} says no {name} in the parameters of its configs "
@@ -94,23 +108,37 @@ class Contract:
 
 
 def contract_from_configs(pipeline: str, config_of: Callable[[str], ModelConfig]) -> Contract:
-    """From `<pipeline>_tiles`, `<pipeline>_slide` and the steps of both; `config_of` asks the server.
-
-    Raises ServerError where two models contradict each other.
-    """
+    """From `<pipeline>_tiles`, `<pipeline>_slide` and the steps of both; `config_of` asks the server."""
     tiles = _with_steps(f"{pipeline}_tiles", config_of)
     models = {**tiles, **_with_steps(f"{pipeline}_slide", config_of)}
+    parameters, clashes = _union(models.values())
     limits = [config.max_batch for config in tiles.values() if config.max_batch > 0]
     return Contract(
         pipeline=pipeline,
-        parameters=_union(pipeline, models.values()),
+        parameters=parameters,
         inputs=tiles[f"{pipeline}_tiles"].inputs,
         max_batch=min(limits, default=None),
         models=tuple(
             ModelRecord(name, models[name].version, models[name].parameters.get("graph_sha256"))
             for name in sorted(models)
         ),
+        clashes=clashes,
     )
+
+
+def difference(one: Contract, other: Contract) -> str | None:
+    """In which two servers' contracts differ, as far as a result can depend on it."""
+    if one.models != other.models:
+        return "the versions of the models"
+    return None if _deciding(one) == _deciding(other) else "the parameters"
+
+
+def _deciding(contract: Contract) -> Contract:
+    parameters, clashes = (
+        {name: text for name, text in each.items() if name not in HOW_IT_RUNS}
+        for each in (contract.parameters, contract.clashes)
+    )
+    return replace(contract, parameters=parameters, clashes=clashes)
 
 
 def _with_steps(name: str, config_of: Callable[[str], ModelConfig]) -> dict[str, ModelConfig]:
@@ -124,18 +152,19 @@ def _with_steps(name: str, config_of: Callable[[str], ModelConfig]) -> dict[str,
     return configs
 
 
-def _union(pipeline: str, configs: Iterable[ModelConfig]) -> dict[str, str]:
-    union: dict[str, str] = {}
-    said_by: dict[str, str] = {}
-    for config in configs:
+def _union(configs: Iterable[ModelConfig]) -> tuple[dict[str, str], dict[str, str]]:
+    """What all models say together, and what two of them say differently."""
+    union: dict[str, tuple[str, str]] = {}
+    clashes: dict[str, str] = {}
+    for config in sorted(configs, key=lambda each: each.name):
         for name, text in config.parameters.items():
             # Triton's own parameters (EXECUTION_ENV_PATH, …) are in capitals and concern one model.
             if name in OF_ONE_MODEL or name.isupper():
                 continue
-            if union.setdefault(name, text) != text:
-                raise ServerError(
-                    f"The server's pipeline {pipeline} contradicts itself: {said_by[name]} says {name} = "
-                    f"{union[name]!r}, {config.name} says {text!r}. Correct one config and load the model again."
+            said, by = union.setdefault(name, (text, config.name))
+            if said != text:
+                clashes[name] = (
+                    f"{by} says {name} = {said!r}, {config.name} says {text!r}. "
+                    "Correct one config and load the model again."
                 )
-            said_by.setdefault(name, config.name)
-    return union
+    return {name: text for name, (text, _) in union.items() if name not in clashes}, clashes

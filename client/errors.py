@@ -1,7 +1,7 @@
 """What can go wrong, by who is at fault: the user, the slide, the server, or one request.
 
 Every message says what was wanted, what came, where, and what to do; the command line prints it without a traceback.
-`Unavailable`, `Internal` and `Refused` belong to one request; whoever sends decides what follows from them.
+`Unavailable`, `Lost`, `Internal` and `Refused` belong to one request; whoever sends decides what follows from them.
 """
 
 
@@ -33,8 +33,26 @@ class ServerError(HistoserveError):
     """The server is not one that can analyse this slide."""
 
 
+class NoAnswer(ServerError):
+    """Nothing that is a Triton answers at the address, for now."""
+
+    def __init__(self, address: str, reason: str):
+        super().__init__(
+            f"No Triton server answers at {address} ({reason}). Check that it runs and that this is its gRPC port "
+            "(usually 8001; 8000 is HTTP)."
+        )
+        self.reason = reason
+
+
 class Unavailable(ServerError):
-    """No answer, or none in time: the same request may succeed later or elsewhere."""
+    """Nobody took the request, or none answered in time: it may succeed later or elsewhere."""
+
+
+class Lost(ServerError):
+    """The server, or a stage of it, ended while it had the request: perhaps because of it."""
+
+    stage_died = False
+    """The server itself is still there, and fails until it is started anew."""
 
 
 class Internal(ServerError):

@@ -1,28 +1,40 @@
 """One or several equal servers: who is asked, and what happens when one does not answer.
 
-Unavailable ─▶ again, elsewhere if there is an elsewhere, until the deadline
-Internal    ─▶ again, INTERNAL_TRIES times in all: the death of a stage's process takes innocent requests along
+Unavailable ─▶ again, elsewhere if there is an elsewhere, until the deadline: nobody took the request
+Lost        ─▶ again, alone, so that no other can be to blame; a request that is lost DEATHS times goes to the caller
+Internal    ─▶ again, INTERNAL_TRIES times in all
 Refused     ─▶ at once to the caller: the same request would be refused again
+
+The caller splits what was lost: a tile that ends servers ends DEATHS with its neighbours and DEATHS without.
 """
 
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from histoserve.client.contract import Contract
-from histoserve.client.errors import Internal, ServerError, Stopped, Unavailable
+from histoserve.client.contract import Contract, difference
+from histoserve.client.errors import Internal, Lost, NoAnswer, ServerError, Stopped, Unavailable
+from histoserve.client.turns import Turns
 from histoserve.client.wire import Arrays, Outputs
 
 INTERNAL_TRIES = 4
 """A request that fails so often is at fault itself."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between tries, doubled each time."""
+DEATHS = 2
+"""Servers that a request may end: the first one may have been another's fault, or chance."""
 
-REST_SECONDS = 5.0
-"""A server that did not answer is asked last for so long."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between tries, doubled each time; up to a half more by chance, so that two clients do not meet again."""
+
+REST_SECONDS, LONGEST_REST = 5.0, 60.0
+"""A server that did not answer is asked last for so long, doubled each time."""
+
+RESTART_SECONDS, RESTART_PAUSE = 60.0, 0.2
+"""For so long a server with a dead stage is waited for to go down and come back, looking after each pause."""
 
 
 class OneServer(Protocol):
@@ -34,7 +46,7 @@ class OneServer(Protocol):
         """Of Triton."""
 
     def contract(self, pipeline: str) -> Contract:
-        """What it wants of its client."""
+        """What it wants of its client; raises NoAnswer, or ServerError if it does not serve the pipeline."""
 
     def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:
         """One try."""
@@ -48,18 +60,36 @@ class _Load:
     server: OneServer
     in_flight: int = 0
     rests_until: float = -1.0
+    silences: int = 0
+    """Times in a row that it did not answer."""
+    trusted: bool = True
+    """False: it may have become another server, so its contract is compared before it is asked."""
+    stage_died: float | None = None
+    """When it said so; until it was seen down, a request would only be told so again."""
+    excluded: str | None = None
+    """Why it is not asked any more."""
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Servers:
     """Asks the server with the fewest requests in flight; used by several threads."""
 
-    def __init__(self, servers: Sequence[OneServer], deadline: float, clock: Callable[[], float] = time.monotonic):
-        """`deadline`: seconds that one request may stay unanswered, all tries together."""
+    def __init__(
+        self,
+        servers: Sequence[OneServer],
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
+        warn: Callable[[str], None] = lambda text: None,
+    ):
+        """`deadline`: seconds that one request may stay unanswered, all tries together; `warn` is told what goes on."""
         self._loads = [_Load(server) for server in servers]
         self._deadline = deadline
         self._clock = clock
+        self._warn = warn
         self._lock = threading.Lock()
+        self._turns = Turns()
         self._stopped = threading.Event()
+        self._agreed: Contract | None = None
 
     def stop(self) -> None:
         """Cancels what is in flight and ends all waiting."""
@@ -68,61 +98,146 @@ class Servers:
             load.server.close()
 
     def versions(self) -> list[str]:
-        """Of Triton on the servers, each once."""
-        return sorted({load.server.version() for load in self._loads})
+        """Of Triton on the servers that answer, each once."""
+        return sorted({load.server.version() for load in self._loads if load.trusted})
+
+    def record(self) -> list[dict[str, Any]]:
+        """What became of the tries on each server, as in `result.json`."""
+        with self._lock:
+            kinds = ("answered", "unavailable", "lost", "internal", "refused")
+            return [
+                {"address": load.server.address, **{kind: load.counts[kind] for kind in kinds}}
+                for load in sorted(self._loads, key=lambda each: each.server.address)
+            ]
 
     def contract(self, pipeline: str) -> Contract:
-        """The one that all servers agree on; raises ServerError if they differ."""
-        first, *others = (load.server for load in self._loads)
-        contract = first.contract(pipeline)
-        for other in others:
-            difference = _difference(contract, other.contract(pipeline))
-            if difference:
+        """The one that all servers agree on which answer; raises ServerError if they differ, or none does."""
+        silent: dict[str, NoAnswer] = {}
+        agreed: tuple[OneServer, Contract] | None = None
+        for load in list(self._loads):
+            try:
+                contract = load.server.contract(pipeline)
+            except NoAnswer as error:
+                silent[load.server.address] = error
+                self._rest(load)
+                load.trusted = False
+                continue
+            agreed = agreed or (load.server, contract)
+            what = difference(agreed[1], contract)
+            if what:
                 raise ServerError(
-                    f"The servers {first.address} and {other.address} differ in {difference} of the pipeline "
+                    f"The servers {agreed[0].address} and {load.server.address} differ in {what} of the pipeline "
                     f"{pipeline}; a result must come from one. Serve the same model repository from both."
                 )
-        return contract
+        if agreed is None:
+            raise _none_answers(silent)
+        for address, silence in silent.items():
+            self._warn(
+                f"The server {address} does not answer ({silence.reason}); the run goes on without it until it does."
+            )
+        self._agreed = agreed[1]
+        return self._agreed
 
     def infer(self, model: str, arrays: Arrays) -> Outputs:
-        """Raises Refused, Internal, Unavailable (past the deadline) or Stopped."""
-        end, pause, internal = self._clock() + self._deadline, FIRST_PAUSE, 0
+        """Raises Refused, Internal, Lost, Unavailable (past the deadline) or Stopped."""
+        left, pause, lost, internal = self._deadline, FIRST_PAUSE, 0, 0
+        failure: ServerError
         while not self._stopped.is_set():
-            try:
-                return self._try(model, arrays, end)
-            except Internal as error:
-                internal += 1
-                if internal == INTERNAL_TRIES:
-                    raise
-                failure: ServerError = error
-            except Unavailable as error:
-                failure = error
-            if self._clock() + pause >= end:
+            with self._turns.alone() if lost else self._turns.together():
+                # Waiting for its turn is not waiting for a server.
+                began = self._clock()
+                try:
+                    return self._try(model, arrays, left)
+                except Lost as error:
+                    lost, failure = lost + 1, error
+                    if lost == DEATHS:
+                        raise Lost(f"{error}; the server ended {DEATHS} times while it had this request") from error
+                except Internal as error:
+                    internal, failure = internal + 1, error
+                    if internal == INTERNAL_TRIES:
+                        raise
+                except Unavailable as error:
+                    failure = error
+            left -= self._clock() - began + pause
+            if left <= 0:
                 raise Unavailable(
                     f"No answer within {self._deadline:g} s (last: {failure}). Look at the server's log; "
                     "allow more time with --deadline, or ask for less at once with --in-flight and --batch."
                 ) from failure
-            self._stopped.wait(pause)
+            self._stopped.wait(RESTART_PAUSE if isinstance(failure, _StageDied) else pause * random.uniform(1, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE)
         raise Stopped("The run was stopped.")
 
-    def _try(self, model: str, arrays: Arrays, end: float) -> Outputs:
+    def _try(self, model: str, arrays: Arrays, left: float) -> Outputs:
+        if self._stopped.is_set():
+            raise Unavailable("the run was stopped")
         load = self._take()
-        # A server that hangs must leave time for another one.
-        timeout = (end - self._clock()) / min(2, len(self._loads))
+        kind = "refused"
         try:
-            return load.server.infer(model, arrays, timeout)
+            if not load.trusted:
+                self._admit(load)
+            # A server that hangs must leave time for another one.
+            outputs = load.server.infer(model, arrays, left / min(2, len(self._asked())))
+            load.silences, kind = 0, "answered"
+            return outputs
         except Unavailable:
-            load.rests_until = self._clock() + REST_SECONDS
+            kind = "unavailable"
+            self._rest(load)
+            load.trusted = False
+            raise
+        except Lost as error:
+            kind = "lost"
+            self._rest(load)
+            load.trusted = False
+            if error.stage_died:
+                load.stage_died = self._clock()
+            raise
+        except Internal:
+            kind = "internal"
             raise
         finally:
             with self._lock:
                 load.in_flight -= 1
+                load.counts[kind] += 1
+
+    def _admit(self, load: _Load) -> None:
+        """Raises Unavailable for a server that is not back yet, or came back with something else."""
+        if self._agreed is None:
+            load.trusted = True
+            return
+        try:
+            contract = load.server.contract(self._agreed.pipeline)
+        except ServerError as error:
+            load.stage_died = None
+            raise Unavailable(str(error)) from error
+        if load.stage_died is not None and self._clock() < load.stage_died + RESTART_SECONDS:
+            raise _StageDied(f"{load.server.address}: a stage's process ended, and the server was not started anew yet")
+        what = difference(self._agreed, contract)
+        if what:
+            load.excluded = f"{load.server.address} came back with another repository: it differs in {what}"
+            self._warn(f"{load.excluded}; it is not asked any more.")
+            raise Unavailable(load.excluded)
+        load.stage_died = None
+        load.trusted = True
+
+    def _rest(self, load: _Load) -> None:
+        with self._lock:
+            # The other threads that met the same silence do not double it.
+            if self._clock() < load.rests_until:
+                return
+            load.rests_until = self._clock() + min(REST_SECONDS * 2**load.silences, LONGEST_REST)
+            load.silences = min(load.silences + 1, 10)
+
+    def _asked(self) -> list[_Load]:
+        return [load for load in self._loads if load.excluded is None]
 
     def _take(self) -> _Load:
         with self._lock:
             now = self._clock()
-            load = min(self._loads, key=lambda each: (each.rests_until > now, each.in_flight))
+            if not self._asked():
+                reasons = "; ".join(str(load.excluded) for load in self._loads)
+                raise ServerError(f"No server is left that serves what the run began with: {reasons}. Run it again.")
+            load = min(self._asked(), key=lambda each: (each.rests_until > now, each.in_flight))
             load.in_flight += 1
             # The next of equals comes first the next time.
             self._loads.remove(load)
@@ -130,7 +245,15 @@ class Servers:
             return load
 
 
-def _difference(one: Contract, other: Contract) -> str | None:
-    if one.models != other.models:
-        return "the versions of the models"
-    return None if one == other else "the parameters"
+class _StageDied(Unavailable):
+    """It is seen soon whether the server goes down."""
+
+
+def _none_answers(silent: dict[str, NoAnswer]) -> ServerError:
+    if len(silent) == 1:
+        return next(iter(silent.values()))
+    reasons = "; ".join(f"{address} ({error.reason})" for address, error in silent.items())
+    return ServerError(
+        f"None of the servers answers: {reasons}. Check that they run and that these are their gRPC ports "
+        "(usually 8001)."
+    )

@@ -2,7 +2,8 @@
 
     plan ─▶ readers (threads) ─▶ senders (threads, at most `in_flight` requests) ─▶ take(), in the calling thread
 
-The rows come in any order. A batch that fails for good is sent again tile by tile: one bad tile costs itself only.
+The rows come in any order. A batch that fails for good, or that ended the server, is sent again tile by tile: one bad
+tile costs itself only.
 """
 
 import threading
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-from histoserve.client.errors import Internal, Refused, ServerError, Stopped, UnreadableRegion
+from histoserve.client.errors import Internal, Lost, Refused, ServerError, Stopped, UnreadableRegion
 from histoserve.client.grid import PlannedTile
 from histoserve.client.wire import Outputs
 
@@ -20,6 +21,9 @@ Result = TypeVar("Result")
 
 HOPELESS_TILES = 32
 """So many tiles failed at the server and none came back: the rest would too."""
+
+DEADLY_TILES = 8
+"""So many tiles one after the other ended the server: it is not the tiles."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class FailedTile:
     tile: PlannedTile
     reason: str
     at: Literal["reading", "server"]
+    deadly: bool = False
+    """It ended the server."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Outcome:
     done: int = 0
     failed: list[FailedTile] = field(default_factory=list)
     """In the plan's order once the stream has ended."""
+    deadly: int = 0
+    """Tiles that ended the server, since one came back."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +146,9 @@ def _send(batch: _Batch, steps: Steps) -> _Answer:
         return answer
     try:
         answer.rows.append((batch.tiles, steps.ask(batch.tiles, batch.images)))
-    except (Refused, Internal) as error:
+    except (Refused, Internal, Lost) as error:
         if len(batch.tiles) == 1:
-            answer.failed.append(FailedTile(batch.tiles[0], str(error), "server"))
+            answer.failed.append(FailedTile(batch.tiles[0], str(error), "server", isinstance(error, Lost)))
         else:
             singles = [
                 _send(_Batch([tile], [image], []), steps) for tile, image in zip(batch.tiles, batch.images, strict=True)
@@ -158,8 +166,12 @@ def _take(answer: _Answer, steps: Steps, outcome: Outcome) -> None:
     outcome.sent += answer.sent
     outcome.done += done
     outcome.failed.extend(answer.failed)
+    outcome.deadly = 0 if done else outcome.deadly + sum(each.deadly for each in answer.failed)
     steps.progress(done + len(answer.failed))
     refused = [] if outcome.done else [each for each in outcome.failed if each.at == "server"]
+    if outcome.deadly >= DEADLY_TILES:
+        reason = answer.failed[-1].reason
+        raise ServerError(f"{outcome.deadly} tiles in a row ended the server, so the run was given up: {reason}")
     if len(refused) >= HOPELESS_TILES:
         raise ServerError(f"The first {len(refused)} tiles all failed, so the run was given up: {refused[0].reason}")
 

@@ -1,6 +1,7 @@
 """How many bytes travel between the client and its servers."""
 
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,10 @@ class Traffic:
     def contract(self, pipeline: str) -> Contract:
         """As Wire.contract."""
         return self._wire.contract(pipeline)
+
+    def record(self) -> list[dict[str, Any]]:
+        """As Wire.record."""
+        return self._wire.record()
 
     def stop(self) -> None:
         """As Wire.stop."""

@@ -1,11 +1,13 @@
 """One Triton server over gRPC; the only file that knows gRPC and Triton's messages.
 
     address ─▶ Server ─contract(pipeline)─▶ Contract        ServerError: not a Triton, not that pipeline
-                  ╰───infer(model, arrays)─▶ arrays by name  Unavailable, Internal, Refused: about that request
+                  ╰───infer(model, arrays)─▶ arrays by name  Unavailable, Lost, Internal, Refused: about that request
 
 An input is an array, or a list of bytes for a BYTES tensor.
 """
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +17,17 @@ from numpy.typing import NDArray
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
-from histoserve.client.errors import Internal, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 
 Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
 Outputs = dict[str, NDArray[Any]]
 
 ASK_SECONDS = 5.0
 """For each question before the work starts: a wrong address must be told at once."""
+
+LIVE_EVERY, LIVE_WITHIN, LIVE_MISSES = 20.0, 10.0, 2
+"""While a request takes long, its server is asked so often (s) whether it lives; unheard within so many seconds, so
+many times in a row, it has vanished. Calls, unlike HTTP/2 pings, are not counted by a server as too many."""
 
 DTYPES = {
     "BOOL": np.dtype(bool),
@@ -39,9 +45,10 @@ CHANNEL = (
     ("grpc.max_receive_message_length", -1),
     # A name that stands for several replicas is used as such, not only its first address.
     ("grpc.lb_policy_name", "round_robin"),
-    # A server that vanished without a word is noticed by an unanswered ping.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # A server that says nothing about pings allows one in 300 s and hangs up after the third that came sooner. This is
+    # for connections to several replicas behind one name, where the question whether one lives may reach another.
+    ("grpc.keepalive_time_ms", 310_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
 )
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -53,6 +60,26 @@ PASSING = {
     grpc.StatusCode.CANCELLED,
 }
 """Say nothing about the request: a server starting, stopping, gone or overloaded."""
+
+BROKE = re.compile(
+    r"socket closed|stream removed|connection reset|broken pipe|goaway|endpoint read failed|end of (tcp )?stream"
+    r"|rst_stream|connection termination|remote reset|reset before|upstream (connect|prot)",
+    re.IGNORECASE,
+)
+"""How gRPC, or a proxy, says that a connection broke which had carried the request."""
+
+NOBODY = re.compile(
+    r"failed to connect|connections? to all|all addresses|name resolution|dns resolution|no healthy upstream"
+    r"|connection failure|connection timeout|connection refused|overflow",
+    re.IGNORECASE,
+)
+"""How they say that no connection came about; stronger than BROKE, since it may quote why an earlier one ended."""
+
+STAGE_DIED = re.compile(r"stub process|not healthy|stub .*(unhealthy|terminated)", re.IGNORECASE)
+"""How Triton says that a stage's process has ended: with the request, or before it."""
+
+TOO_LARGE = re.compile(r"larger than max", re.IGNORECASE)
+"""How gRPC refuses the length of a message; it would do so again."""
 
 
 class Server:
@@ -71,14 +98,11 @@ class Server:
         self._channel.close()
 
     def version(self) -> str:
-        """Of the server; raises ServerError within seconds if no Triton answers."""
+        """Of the server; raises NoAnswer within seconds if no Triton answers."""
         try:
             answer = self._stub.ServerMetadata(service_pb2.ServerMetadataRequest(), timeout=ASK_SECONDS)
         except grpc.RpcError as error:
-            raise ServerError(
-                f"No Triton server answers at {self.address} ({_details(error)}). Check that it runs and that this is "
-                "its gRPC port (usually 8001; 8000 is HTTP)."
-            ) from error
+            raise NoAnswer(self.address, _details(error)) from error
         return str(answer.version)
 
     def contract(self, pipeline: str) -> Contract:
@@ -98,28 +122,58 @@ class Server:
             ) from error
 
     def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:
-        """One try; raises Unavailable, Internal, Refused, or ServerError for what no request can mend."""
+        """One try; raises Unavailable, Lost, Internal, Refused, or ServerError for what no request can mend."""
         request = service_pb2.ModelInferRequest(model_name=model)
         for name, value in arrays.items():
             _add(request, name, value)
         try:
-            answer = self._stub.ModelInfer(request, timeout=timeout)
+            answer = self._answer(self._stub.ModelInfer.future(request, timeout=timeout))
         except grpc.RpcError as error:
             raise self._classified(model, error) from error
-        except ValueError as error:  # gRPC's way to say that the channel was closed meanwhile
+        # gRPC's ways to say that the channel was closed meanwhile
+        except (ValueError, grpc.FutureCancelledError) as error:
             raise Unavailable(f"the connection to {self.address} is closed") from error
-        return {
-            output.name: self._array(model, output, raw)
-            for output, raw in zip(answer.outputs, answer.raw_output_contents, strict=True)
-        }
+        if len(answer.outputs) != len(answer.raw_output_contents):
+            raise ServerError(
+                f"{self.address}, {model}: {len(answer.outputs)} outputs came with {len(answer.raw_output_contents)} "
+                "contents. Serve a model repository of this version."
+            )
+        pairs = zip(answer.outputs, answer.raw_output_contents, strict=True)
+        return {output.name: self._array(model, output, raw) for output, raw in pairs}
+
+    def _answer(self, call: Any) -> Any:
+        """Waits; raises Unavailable if the server vanished without a word."""
+        misses = 0
+        while True:
+            try:
+                return call.result(timeout=LIVE_EVERY)
+            except grpc.FutureTimeoutError:
+                misses = 0 if self._lives() else misses + 1
+            if misses == LIVE_MISSES:
+                call.cancel()
+                raise Unavailable(f"{self.address} vanished: it no longer says that it lives")
+
+    def _lives(self) -> bool:
+        try:
+            self._stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=LIVE_WITHIN)
+        except grpc.RpcError as error:
+            # A broken connection ends the request itself.
+            return error.code() != grpc.StatusCode.DEADLINE_EXCEEDED
+        except ValueError:
+            return True
+        return True
 
     def _classified(self, model: str, error: grpc.RpcError) -> ServerError:
         message = f"{self.address}, {model}: {_details(error)}"
-        code = error.code()
+        code, details = error.code(), error.details() or ""
+        if code == grpc.StatusCode.INVALID_ARGUMENT or TOO_LARGE.search(details):
+            return Refused(message)
+        if code != grpc.StatusCode.DEADLINE_EXCEEDED and _lost(details):
+            lost = Lost(message)
+            lost.stage_died = bool(STAGE_DIED.search(details))
+            return lost
         if code in PASSING:
             return Unavailable(message)
-        if code == grpc.StatusCode.INVALID_ARGUMENT:
-            return Refused(message)
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
             return Internal(message)
         return ServerError(f"{message}. The server no longer serves what it did; see its log.")
@@ -127,7 +181,7 @@ class Server:
     def _array(self, model: str, output: Any, raw: bytes) -> NDArray[Any]:
         dtype = DTYPES.get(output.datatype)
         shape = tuple(output.shape)
-        if dtype is None or len(raw) != dtype.itemsize * int(np.prod(shape)):
+        if dtype is None or len(raw) != dtype.itemsize * math.prod(shape):
             raise ServerError(
                 f"{self.address}, {model}: the output {output.name} came as {output.datatype} {list(shape)} in "
                 f"{len(raw)} bytes, which do not fit. Serve a model repository of this version."
@@ -186,6 +240,10 @@ def _host(address: str) -> str:
 
 def _details(error: grpc.RpcError) -> str:
     return f"{error.code().name}: {error.details() or 'no details'}"
+
+
+def _lost(details: str) -> bool:
+    return bool(STAGE_DIED.search(details) or (BROKE.search(details) and not NOBODY.search(details)))
 
 
 def _number(version: str) -> int:

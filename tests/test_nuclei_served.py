@@ -44,7 +44,7 @@ def analyze(phantom: Path, server: LocalTriton, tmp_path: Path) -> Analyze:
     def run(*options: str, out: str = "out") -> Path:
         where = () if "--server" in options else ("--server", server.grpc)
         subprocess.run(command(phantom, tmp_path / out, *options, *where), check=True, timeout=300)
-        return tmp_path / out / "nuclei.geojson"
+        return tmp_path / out / "phantom" / "nuclei" / "nuclei.geojson"
 
     return run
 
@@ -54,7 +54,7 @@ def expected(phantom: Path, server: LocalTriton, tmp_path_factory: pytest.TempPa
     """The file of an undisturbed run with default options."""
     out = tmp_path_factory.mktemp("expected") / "out"
     subprocess.run(command(phantom, out, "--server", server.grpc), check=True, timeout=300)
-    content = (out / "nuclei.geojson").read_bytes()
+    content = (out / "phantom" / "nuclei" / "nuclei.geojson").read_bytes()
     assert content.count(b'"detection"') > 50
     return content
 
@@ -107,7 +107,7 @@ def test_a_killed_stage_changes_nothing(second: LocalTriton, phantom: Path, expe
     code = run.wait(300)
     assert second.pid != first
     assert code == 0
-    assert (out / "nuclei.geojson").read_bytes() == expected
+    assert (out / "phantom" / "nuclei" / "nuclei.geojson").read_bytes() == expected
 
 
 def nuclei_of(path: Path) -> list:
@@ -139,7 +139,7 @@ def test_small_tiles_find_the_nuclei_of_one_large_tile(phantom: Path, tmp_path: 
         repository = repository_with(tile_px, tmp_path / str(tile_px))
         with LocalTriton(repository, models=["nuclei_tiles", "nuclei_slide"], state=tmp_path / "state") as triton:
             subprocess.run(command(phantom, tmp_path / "out", "--server", triton.grpc), check=True, timeout=300)
-        found[tile_px] = nuclei_of(tmp_path / "out" / "nuclei.geojson")
+        found[tile_px] = nuclei_of(tmp_path / "out" / "phantom" / "nuclei" / "nuclei.geojson")
     small, large = found[512], found[2048]
     assert np.mean(best_iou(small, large) >= 0.5) >= MATCHED
     assert np.mean(best_iou(large, small) >= 0.5) >= MATCHED

@@ -260,6 +260,7 @@ def test_a_slide_is_analysed(address: str, tmp_path: Path, whole: Outputs, batch
     for t, of_type in enumerate(peaks):
         assert [each["region"][:2] for each in of_type] == (whole["PEAK_REGION"][t, :, :2] * 8).tolist()
         np.testing.assert_allclose([each["attention"] for each in of_type], whole["ATTENTION"][t], atol=1e-5)
+    place = tmp_path / "out" / "cells" / "peakmap"
     files = ["overview.png", "peakmap.geojson", "peaks.png", "result.json"]
-    assert sorted(path.name for path in order.out.iterdir()) == files
-    assert json.loads((order.out / "result.json").read_text())["transfer"]["peakmap_slide"]["requests"] == 1
+    assert sorted(path.name for path in place.iterdir()) == files
+    assert json.loads((place / "result.json").read_text())["transfer"]["peakmap_slide"]["requests"] == 1

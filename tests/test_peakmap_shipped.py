@@ -27,7 +27,7 @@ def analyzed(slide: Path, out: Path, server: LocalTriton, *options: str) -> dict
     histoserve = str(Path(sys.executable).with_name("histoserve"))
     command = [histoserve, "analyze", str(slide), "--pipeline", "peakmap", "-o", str(out), "--server", server.grpc]
     subprocess.run([*command, *options], check=True, timeout=300)
-    return json.loads((out / "result.json").read_text())["result"]
+    return json.loads((out / slide.stem / "peakmap" / "result.json").read_text())["result"]
 
 
 def centroids(truth: dict[str, Any], name: str) -> np.ndarray:
@@ -56,4 +56,4 @@ def test_batch_and_requests_in_flight_do_not_show(server: LocalTriton, tmp_path:
     results = [analyzed(slide, tmp_path / name, server, *chosen) for name, chosen in options.items()]
     assert results[0] == results[1]
     for name in ("peakmap.geojson", "peaks.png", "overview.png"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
+        assert (tmp_path / "one/1/peakmap" / name).read_bytes() == (tmp_path / "many/1/peakmap" / name).read_bytes()

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import WrongUsage
@@ -19,6 +19,9 @@ from histoserve.client.wire import Arrays, Outputs
 
 class PipelineRows(Protocol):
     """The rows of one slide, from the first tile to the result files."""
+
+    BYTES_PER_MM2: ClassVar[int]
+    """Of the result files, at most, pictures aside: so much room is wanted before the work begins."""
 
     def __init__(self, contract: Contract, slide_mpp: float):
         """For a slide of `slide_mpp` µm/px."""

@@ -46,6 +46,9 @@ class Peak:
 class Rows:
     """The peaks of one slide."""
 
+    BYTES_PER_MM2 = 0
+    """A few tiles of a slide, however large it is."""
+
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types, self._classes = contract.names("types"), contract.names("classes")
         self._k, self._threshold = int(contract.number("k")), contract.number("threshold")

@@ -59,5 +59,16 @@ def client_version() -> str:
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """As JSON for people as well as programs; numbers that JSON does not know are refused."""
-    path.write_text(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    """As JSON for people as well as programs; numbers that JSON does not know are refused with ValueError."""
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file's name may hold bytes that are no text; escaped they are JSON all the same.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """None for what is no result of histoserve."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) and "histoserve" in result else None

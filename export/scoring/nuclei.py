@@ -48,8 +48,8 @@ def centroids(labels: np.ndarray, count: int) -> np.ndarray:
 
 
 def compare(tile: LabelledTile, result: Path, counts: list[TypeCounts]) -> dict[str, float]:
-    """One tile's figures; adds its nuclei to `counts`, one entry a type."""
-    labels, types = labels_from_geojson(result / "nuclei.geojson", tile.instances.shape)
+    """One tile's figures from its GeoJSON; adds its nuclei to `counts`, one entry a type."""
+    labels, types = labels_from_geojson(result, tile.instances.shape)
     sides = []
     for number_map, type_of in ((labels, types), (tile.instances, tile.type_of)):
         centre = centroids(number_map, len(type_of) - 1)
@@ -72,13 +72,14 @@ def compare(tile: LabelledTile, result: Path, counts: list[TypeCounts]) -> dict[
 
 
 def score(data: Path, results: Path) -> dict[str, float]:
-    """Prints and returns the figures of `results/<tile>/nuclei.geojson` on the validation tiles in `data/consep`."""
+    """Prints and returns the figures of `results/<tile>/nuclei/` on the validation tiles in `data/consep`."""
     counts = [TypeCounts() for _ in TYPES]
-    missing = [name for name in VALIDATION_TILES if not (results / name / "nuclei.geojson").is_file()]
+    files = {name: results / name / "nuclei" / "nuclei.geojson" for name in VALIDATION_TILES}
+    missing = [name for name, path in files.items() if not path.is_file()]
     if missing:
         raise ValueError(f"{results} lacks nuclei.geojson of {', '.join(missing)}: analyse them with --mpp 0.25 first")
     tiles = [tile for tile in consep_tiles(data / "consep") if tile.name in VALIDATION_TILES]
-    rows = {tile.name: compare(tile, results / tile.name, counts) for tile in tiles}
+    rows = {tile.name: compare(tile, files[tile.name], counts) for tile in tiles}
     mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}
     table = Table(title="Served nuclei against CoNSeP validation tiles")
     for column in ("tile", *mean):

@@ -117,23 +117,23 @@ def table_of_confusion(answers: list[Answer], method: str) -> Table:
 
 
 def score(data: Path, results: Path, weights: Path = WEIGHTS) -> dict[str, float]:
-    """Prints the figures of `results/<slide>/result.json` against `data/<slide>.geojson`; returns the accuracies.
+    """Prints the figures of `results/<slide>/peakmap/` against `data/<slide>.geojson`; returns the accuracies.
 
     The baselines class the same slides with the same extractor, drawn again from their truth files' headers. Raises
     ValueError where there is no result, or no truth of one.
     """
-    paths = sorted(results.glob("*/result.json"))
+    paths = sorted(results.glob("*/peakmap/result.json"))
     if not paths:
         raise ValueError(
-            f"no */result.json in {results}: run `histoserve analyze --pipeline peakmap -o {results}/SLIDE`"
+            f"no */peakmap/result.json in {results}: run `histoserve analyze --pipeline peakmap -o {results}`"
         )
     classes_of = baselines_from_weights(weights_from_file(weights))
     answers = []
     for path in track(paths, "drawing the slides for the baselines", transient=True):
-        truth_path = data / f"{path.parent.name}.geojson"
+        truth_path = data / f"{path.parents[1].name}.geojson"
         if not truth_path.is_file():
             raise ValueError(
-                f"{path.parent} has no truth: wanted {truth_path}, as `histoserve phantom --truth` writes it"
+                f"{path.parents[1]} has no truth: wanted {truth_path}, as `histoserve phantom --truth` writes it"
             )
         truth, lesions, header = read_truth(truth_path)
         answers.append(Answer(truth, lesions, {"peakmap": class_from_result(path)} | classes_of(header)))

@@ -42,8 +42,13 @@ def run(order: Order, wire: Any) -> Report:
     return analyze(order, lambda: nullcontext(wire), Silent())
 
 
-def centroids(out: Path) -> list[tuple[float, float]]:
-    features = json.loads((out / "nuclei.geojson").read_text())["features"]
+def place(order: Order) -> Path:
+    """Of the result."""
+    return order.out / order.slide.stem / order.pipeline
+
+
+def centroids(order: Order) -> list[tuple[float, float]]:
+    features = json.loads((place(order) / "nuclei.geojson").read_text())["features"]
     found = [feature["properties"]["measurements"] for feature in features]
     return [(each["Centroid X px"], each["Centroid Y px"]) for each in found]
 
@@ -53,15 +58,15 @@ def test_every_disc_is_found_once_and_in_place(order: Order, disc_wire: Any) -> 
 
     image = cv2.cvtColor(cv2.imread(str(order.slide)), cv2.COLOR_BGR2GRAY)
     truth = cv2.connectedComponentsWithStats((image < 180).astype(np.uint8))[3][1:] + 0.5
-    np.testing.assert_allclose(sorted(centroids(order.out)), sorted(map(tuple, truth)), atol=0.01)
+    np.testing.assert_allclose(sorted(centroids(order)), sorted(map(tuple, truth)), atol=0.01)
     assert len(truth) == 108
 
 
 def test_three_files_are_left_and_the_result_counts(order: Order, disc_wire: Any) -> None:
     report = run(order, disc_wire())
-    result = json.loads((order.out / "result.json").read_text())
+    result = json.loads((place(order) / "result.json").read_text())
 
-    assert sorted(path.name for path in order.out.iterdir()) == NAMES
+    assert sorted(path.name for path in place(order).iterdir()) == NAMES
     assert result == report.result
     assert result["result"]["nuclei"]["count"] == 108
     assert sum(each["count"] for each in result["result"]["types"].values()) == 108
@@ -78,7 +83,7 @@ def test_batch_and_width_do_not_change_a_byte(order: Order, disc_wire: Any, batc
     run(other, disc_wire())
 
     for name in NAMES[:2]:
-        assert (order.out / name).read_bytes() == (other.out / name).read_bytes()
+        assert (place(order) / name).read_bytes() == (place(other) / name).read_bytes()
 
 
 def test_a_finer_slide_gives_the_same_nuclei_at_its_own_pixels(order: Order, disc_wire: Any) -> None:
@@ -88,7 +93,7 @@ def test_a_finer_slide_gives_the_same_nuclei_at_its_own_pixels(order: Order, dis
     report = run(replace(order, mpp=0.125), disc_wire())
 
     assert report.result["result"]["nuclei"]["count"] == 108
-    assert np.max(centroids(order.out)) > 500
+    assert np.max(centroids(order)) > 500
 
 
 def test_the_batch_is_what_the_contract_allows(order: Order, disc_wire: Any) -> None:
@@ -123,16 +128,18 @@ def test_nothing_is_left_if_no_tile_could_be_analysed(order: Order, disc_wire: A
     assert not order.out.exists()
 
 
-def test_an_interruption_leaves_the_old_result(order: Order, disc_wire: Any) -> None:
+def test_an_interruption_keeps_the_old_result_where_it_is_not_taken_for_its_own(order: Order, disc_wire: Any) -> None:
     def interrupt(regions: Any) -> None:
         raise KeyboardInterrupt
 
     run(order, disc_wire())
-    before = {path.name: path.read_bytes() for path in order.out.iterdir()}
-    with pytest.raises(KeyboardInterrupt):
+    before = {path.name: path.read_bytes() for path in place(order).iterdir()}
+    with pytest.raises(KeyboardInterrupt, match=r"kept in .*\.previous-nuclei"):
         run(order, disc_wire(interrupt))
 
-    assert {path.name: path.read_bytes() for path in order.out.iterdir()} == before
+    assert not place(order).exists()
+    kept = place(order).with_name(".previous-nuclei")
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
 
 
 def test_glass_is_not_sent(order: Order, disc_wire: Any) -> None:

@@ -1,6 +1,7 @@
 """The command: its exit codes, and errors in words."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ Run = Callable[..., tuple[int, str]]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Calls the command with its arguments; gives the exit code and what it complained of."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def call(*arguments: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["histoserve", *map(str, arguments)])
@@ -29,7 +30,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(ended.value.code or 0), capsys.readouterr().err
 
     yield call
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_a_complete_analysis_ends_with_0(run: Run, serve_discs: Any, slide_path:
     code, _ = run("analyze", slide_path, "--pipeline", "nuclei", "--mpp", 0.25, "-o", tmp_path / "out")
 
     assert code == 0
-    assert json.loads((tmp_path / "out/result.json").read_text())["result"]["nuclei"]["count"] == 108
+    assert json.loads((tmp_path / "out/discs/nuclei/result.json").read_text())["result"]["nuclei"]["count"] == 108
 
 
 def test_failed_tiles_end_with_3(run: Run, serve_discs: Any, slide_path: Path, tmp_path: Path) -> None:
@@ -68,6 +70,19 @@ def test_a_failure_ends_with_1_in_words(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("name", "encoding"), [(b"no\xff.svs", "ascii"), (b"[red]\n\xc2\xb5[/red].svs", "utf-8")])
+def test_any_name_of_a_file_can_be_complained_of(tmp_path: Path, name: bytes, encoding: str) -> None:
+    program = "import sys; from histoserve.client.cli import main; main()"
+    command = [sys.executable, "-c", program, "analyze", name, "--pipeline", "nuclei", "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+
+    done = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+
+    assert done.returncode == 1
+    assert b"does not exist; give the path of a slide." in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -78,6 +93,7 @@ def test_a_failure_ends_with_1_in_words(run: Run, tmp_path: Path) -> None:
         ["--in-flight", "0"],
         ["--batch", "-1"],
         ["--no-such-option"],
+        ["-o", ""],
     ],
 )
 def test_wrong_usage_ends_with_2(run: Run, slide_path: Path, tmp_path: Path, wrong: list[str]) -> None:
@@ -109,6 +125,7 @@ def test_an_interruption_ends_with_1_and_leaves_nothing(
     [
         (["serve"], "histoserve.deploy.local.serve", "server"),
         (["export", "nuclei", "--repository", "."], "histoserve.export.commands", "export"),
+        (["bench", "watershed"], "histoserve.benchmark.watershed", "server,dev"),
         (["train", "nuclei", "--data", ".", "-o", "."], "histoserve.export.commands", "export"),
     ],
 )

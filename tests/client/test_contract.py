@@ -2,7 +2,7 @@
 
 import pytest
 
-from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
+from histoserve.client.contract import Contract, ModelConfig, contract_from_configs, difference
 from histoserve.client.errors import ServerError
 
 
@@ -47,9 +47,34 @@ def test_every_model_is_recorded_with_its_own_graph() -> None:
     ]
 
 
-def test_a_contradiction_names_both_models_and_values() -> None:
-    with pytest.raises(ServerError, match=r"x_\w+ says mpp = '0\.\d+', x_\w+ says '0\.\d+'"):
-        gathered(ModelConfig("x_stage", "1", 0, {"mpp": "0.5"}))
+def test_a_contradiction_names_both_models_and_values_to_who_asks() -> None:
+    contract = gathered(ModelConfig("x_stage", "1", 0, {"mpp": "0.5"}))
+
+    assert contract.tile_px == 256
+    with pytest.raises(ServerError, match=r"x_network says mpp = '0\.25', x_stage says '0\.5'"):
+        _ = contract.mpp
+
+
+def test_what_only_the_servers_backends_read_may_differ() -> None:
+    counts = {"x_stage": "1", "x_head": "4"}
+    threads = [ModelConfig(name, "1", 0, {"intra_op_thread_count": count}) for name, count in counts.items()]
+
+    assert "intra_op_thread_count" not in gathered(*threads).parameters
+
+
+def test_a_contradicting_margin_is_not_taken_for_none() -> None:
+    with pytest.raises(ServerError, match="margin_px"):
+        _ = gathered(ModelConfig("x_head", "1", 1, {"margin_px": "17"})).margin_px
+
+
+def test_servers_may_differ_in_how_they_run_but_not_in_what_they_answer() -> None:
+    one, fast, other = (
+        gathered(ModelConfig("x_head", "1", 1, {name: text}))
+        for name, text in (("intra_op_thread_count", "1"), ("intra_op_thread_count", "8"), ("threshold", "0.4"))
+    )
+
+    assert difference(one, fast) is None
+    assert difference(one, other) == "the parameters"
 
 
 def test_a_missing_parameter_says_where_it_was_looked_for() -> None:

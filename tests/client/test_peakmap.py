@@ -51,6 +51,9 @@ class PeakWire:
     def contract(self, pipeline: str) -> Contract:
         return peak_contract()
 
+    def record(self) -> list[dict[str, Any]]:
+        return []
+
     def stop(self) -> None: ...
 
     def infer(self, model: str, arrays: Any) -> Outputs:
@@ -61,6 +64,11 @@ class PeakWire:
         score = np.array([image.mean(axis=(0, 1))[::-1] / 255 for image in images], np.float32)
         network = self.network(len(self.floors))
         return tiles_answer(arrays["REGION"], score, arrays["FLOOR"] if self.floor else NO_FLOOR, network)
+
+
+def place(order: Order) -> Path:
+    """Of the result."""
+    return order.out / order.slide.stem / order.pipeline
 
 
 def boxes_of(score: np.ndarray) -> np.ndarray:
@@ -200,7 +208,7 @@ def test_batch_width_and_floor_do_not_change_a_byte(order: Order, batch: int, in
 
     assert second.result["result"] == first.result["result"]
     for name in ("peakmap.geojson", "overview.png", "peaks.png"):
-        assert (order.out / name).read_bytes() == (other.out / name).read_bytes()
+        assert (place(order) / name).read_bytes() == (place(other) / name).read_bytes()
 
 
 def test_the_result_names_class_and_peaks(order: Order) -> None:
@@ -224,7 +232,7 @@ def test_the_result_names_class_and_peaks(order: Order) -> None:
 
 def test_peaks_are_rectangles_of_their_type_by_attention(order: Order) -> None:
     run(order)
-    features = json.loads((order.out / "peakmap.geojson").read_text())["features"]
+    features = json.loads((place(order) / "peakmap.geojson").read_text())["features"]
     boxes = [each for each in features if "Attention" not in each["properties"]["measurements"]]
     features = [each for each in features if each not in boxes]
 
@@ -241,8 +249,8 @@ def test_peaks_are_rectangles_of_their_type_by_attention(order: Order) -> None:
 
 def test_the_contact_sheet_shows_each_tile_in_the_frame_of_its_type(order: Order) -> None:
     run(order)
-    sheet = cv2.imread(str(order.out / "peaks.png"))[..., ::-1]
-    features = json.loads((order.out / "peakmap.geojson").read_text())["features"]
+    sheet = cv2.imread(str(place(order) / "peaks.png"))[..., ::-1]
+    features = json.loads((place(order) / "peakmap.geojson").read_text())["features"]
     x, y = features[0]["geometry"]["coordinates"][0][0]
 
     assert sheet.shape == (2 * 446 + 10, 5 * 394 + 10, 3)
@@ -274,8 +282,8 @@ def test_a_slide_without_lesion_is_classified_and_says_so(order: Order) -> None:
 
     assert report.result["result"]["class"] == "negative"
     assert report.result["result"]["types"] == {name: {"peaks": []} for name in TYPES}
-    assert cv2.imread(str(order.out / "peaks.png")).shape[0] == 52
-    assert json.loads((order.out / "peakmap.geojson").read_text())["features"] == []
+    assert cv2.imread(str(place(order) / "peaks.png")).shape[0] == 52
+    assert json.loads((place(order) / "peakmap.geojson").read_text())["features"] == []
 
 
 def test_one_tile_is_a_slide(order: Order) -> None:

@@ -1,58 +1,16 @@
-"""Result files: all or none, readable by others, placed where they should be."""
+"""Result files: readable by others, placed where they should be."""
 
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 from shapely.geometry import shape
 
-from histoserve.client.errors import OutputError
-from histoserve.client.results.folder import ResultFolder
 from histoserve.client.results.geojson import detection, write_geojson
 from histoserve.client.results.overview import LARGEST_ENLARGEMENT, Overview
 
 CLASS = {"name": "dark", "color": [1, 2, 3]}
-
-
-def test_a_finished_result_replaces_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text("old")
-    with ResultFolder(tmp_path) as folder:
-        folder.path("result.json").write_text("new")
-        assert (tmp_path / "result.json").read_text() == "old"
-        folder.commit()
-
-    assert (tmp_path / "result.json").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
-
-
-def test_an_unfinished_result_leaves_nothing(tmp_path: Path) -> None:
-    out = tmp_path / "a" / "b"
-    with pytest.raises(RuntimeError), ResultFolder(out) as folder:
-        _write_half(folder)
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unfinished_result_leaves_the_old_one(tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text("old")
-    with pytest.raises(RuntimeError), ResultFolder(tmp_path) as folder:
-        _write_half(folder)
-
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
-
-
-def _write_half(folder: ResultFolder) -> None:
-    folder.path("result.json").write_text("half")
-    raise RuntimeError
-
-
-def test_a_folder_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-
-    with pytest.raises(OutputError, match="file/out"), ResultFolder(tmp_path / "file" / "out"):
-        pytest.fail("was entered")
 
 
 def test_features_are_written_one_a_line(tmp_path: Path) -> None:

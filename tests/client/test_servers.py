@@ -1,7 +1,6 @@
 """Who is asked, and how often, when servers fail."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +8,22 @@ import pytest
 
 from histoserve.client import servers as servers_module
 from histoserve.client.contract import Contract
-from histoserve.client.errors import HistoserveError, Internal, Refused, ServerError, Stopped, Unavailable
-from histoserve.client.servers import INTERNAL_TRIES, Servers
+from histoserve.client.errors import (
+    HistoserveError,
+    Internal,
+    Lost,
+    NoAnswer,
+    Refused,
+    ServerError,
+    Stopped,
+    Unavailable,
+)
+from histoserve.client.servers import DEATHS, INTERNAL_TRIES, Servers
+
+
+def disc_contract(**changes: str) -> Contract:
+    """Of no importance, except that they are equal or not."""
+    return Contract("nuclei", {"mpp": "0.25", **changes}, (), None, ())
 
 
 @dataclass
@@ -19,15 +32,18 @@ class Scripted:
 
     address: str
     errors: list[HistoserveError] = field(default_factory=list)
-    settings: Contract | None = None
+    settings: Contract = field(default_factory=disc_contract)
     asked: int = 0
     closed: bool = False
+    silent: bool = False
+    """It does not answer when it is asked for its contract."""
 
     def version(self) -> str:
         return "triton 2"
 
     def contract(self, pipeline: str) -> Contract:
-        assert self.settings
+        if self.silent:
+            raise NoAnswer(self.address, "connection refused")
         return self.settings
 
     def close(self) -> None:
@@ -109,9 +125,67 @@ def test_stopping_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server.closed
 
 
-def test_servers_must_agree(contract: Callable[..., Contract]) -> None:
-    one, other = Scripted("a:1", settings=contract()), Scripted("b:2", settings=contract(mpp="0.5"))
+def test_servers_must_agree() -> None:
+    one, other = Scripted("a:1"), Scripted("b:2", settings=disc_contract(mpp="0.5"))
 
-    assert Servers([one, one], deadline=1).contract("nuclei") == contract()
+    assert Servers([one, one], deadline=1).contract("nuclei") == disc_contract()
     with pytest.raises(ServerError, match="a:1 and b:2 differ"):
         Servers([one, other], deadline=1).contract("nuclei")
+
+
+def test_a_request_that_ends_the_server_twice_is_given_back() -> None:
+    server = Scripted("a", [Lost("socket closed")] * 100)
+
+    with pytest.raises(Lost, match="socket closed; the server ended 2 times while it had this request"):
+        Servers([server], deadline=60).infer("m", {})
+    assert server.asked == DEATHS
+
+
+def test_a_request_that_was_lost_beside_another_goes_through() -> None:
+    server = Scripted("a", [Unavailable("starting"), Lost("socket closed"), Unavailable("starting")] * 1)
+
+    assert Servers([server], deadline=60).infer("m", {}) == {"from": "a"}
+
+
+def test_a_server_that_is_dead_at_the_start_is_named_and_joins_later() -> None:
+    warnings: list[str] = []
+    dead, alive = Scripted("a:1", silent=True), Scripted("b:2")
+    servers = Servers([dead, alive], 60, clock=lambda: now[0], warn=warnings.append)
+    now = [0.0]
+
+    servers.contract("nuclei")
+    assert [servers.infer("m", {})["from"] for _ in range(4)] == ["b:2"] * 4
+    dead.silent = False
+    now[0] = servers_module.REST_SECONDS
+    assert {servers.infer("m", {})["from"] for _ in range(4)} == {"a:1", "b:2"}
+    [warning] = warnings
+    assert "a:1 does not answer (connection refused)" in warning
+
+
+def test_a_server_that_comes_back_with_other_models_is_not_asked() -> None:
+    changed, alive = Scripted("a:1", silent=True), Scripted("b:2")
+    servers = Servers([changed, alive], 60, clock=lambda: now[0])
+    now = [0.0]
+    servers.contract("nuclei")
+    changed.silent, changed.settings, now[0] = False, disc_contract(mpp="0.5"), 1000.0
+
+    assert [servers.infer("m", {})["from"] for _ in range(4)] == ["b:2"] * 4
+    alive.settings, alive.errors = disc_contract(mpp="0.5"), [Unavailable("restarting")]
+    with pytest.raises(ServerError, match=r"a:1 came back.*; b:2 came back with another repository"):
+        servers.infer("m", {})
+
+
+def test_servers_that_are_all_dead_are_all_named() -> None:
+    with pytest.raises(ServerError, match=r"a:1 \(connection refused\); b:2 \(connection refused\)"):
+        Servers([Scripted("a:1", silent=True), Scripted("b:2", silent=True)], 60).contract("nuclei")
+
+
+def test_the_tries_are_recorded() -> None:
+    server = Scripted("a", [Unavailable("starting"), Lost("closed"), Internal("odd"), Refused("no image")])
+    servers = Servers([server], deadline=60)
+    with pytest.raises(Refused):
+        servers.infer("m", {})
+    servers.infer("m", {})
+
+    tries = {"answered": 1, "unavailable": 1, "lost": 1, "internal": 1, "refused": 1}
+    assert servers.record() == [{"address": "a", **tries}]

@@ -40,10 +40,10 @@ def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
     for seed in range(2):
         drawing = Smear((256, 256), 0.5, seed)
         header = {"kind": "cytology", "seed": seed, "mpp": 0.5, "size": [256, 256], **drawing.facts}
-        (tmp_path / "results" / f"s{seed}").mkdir(parents=True)
+        (tmp_path / "results" / f"s{seed}" / "peakmap").mkdir(parents=True)
         (tmp_path / f"s{seed}.geojson").write_text(json.dumps({"phantom": header, "features": []}))
         result = {"result": {"class": drawing.slide_class}}
-        (tmp_path / "results" / f"s{seed}" / "result.json").write_text(json.dumps(result))
+        (tmp_path / "results" / f"s{seed}" / "peakmap" / "result.json").write_text(json.dumps(result))
     parts = {"extractor": KINDS["classifier"](3), "head": Head(feature_shape("map"))}
     parts |= {"mean": MeanOfTiles(128), "statistics": Statistics()}
     state = {f"{part}.{name}": each for part, module in parts.items() for name, each in module.state_dict().items()}
@@ -59,11 +59,11 @@ def test_results_are_scored_beside_the_baselines(tmp_path: Path) -> None:
 
 def test_a_result_without_truth_or_class_is_named(tmp_path: Path) -> None:
     data, results, weights = folders(tmp_path)
-    (results / "s0" / "result.json").write_text('{"result": {"class": null}}')
+    (results / "s0" / "peakmap" / "result.json").write_text('{"result": {"class": null}}')
     with pytest.raises(ValueError, match=f"s0.*has the class None, wanted one of {', '.join(CLASSES)}"):
         score(data, results, weights)
     (data / "s0.geojson").unlink()
     with pytest.raises(ValueError, match=r"s0 has no truth: wanted .*s0.geojson"):
         score(data, results, weights)
-    with pytest.raises(ValueError, match=r"no \*/result.json"):
+    with pytest.raises(ValueError, match=r"no \*/peakmap/result.json"):
         score(data, data / "elsewhere", weights)
