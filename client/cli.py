@@ -75,6 +75,8 @@ def analyze(
         order = Order(slide, pipeline, out, mpp, in_flight, batch or None, encoding_from_text(encoding))
         with _Bar() as bar:
             report = analyze_slide(order, partial(connect, addresses, pipeline, deadline), bar)
+    for warning in report.warnings:
+        complaints.print(f"histoserve: {warning}")
     if report.failed:
         tiles = "1 tile" if report.failed == 1 else f"{report.failed} tiles"
         complaints.print(f"histoserve: {tiles} could not be analysed, see {out / 'result.json'}.")

@@ -84,6 +84,11 @@ class Slide(ABC):
         fine = [level for level, each in enumerate(self.downsamples) if each <= downsample * LEVEL_TOLERANCE]
         return max(fine, key=lambda level: self.downsamples[level], default=0)
 
+    def unit(self, level: int) -> int:
+        """Level-0 px whose multiples are whole pixels of the level; 1 where there are none."""
+        downsample = self.downsamples[level]
+        return int(downsample) if downsample == int(downsample) else 1
+
     def thumbnail(self, longest: int) -> RGB:
         """The whole slide with its longer side at most `longest` px, unreadable parts `UNREAD`.
 

@@ -81,7 +81,9 @@ def joined_jpeg(data: bytes, tables: bytes | None, rgb: bool | None) -> bytes:
     """A TIFF's part with the tables that its page keeps for all, and, for colours, a marker that says which they are."""
     if tables and data[:2] == b"\xff\xd8":
         data = tables[: tables.rfind(b"\xff\xd9")] + data[2:]
-    if rgb is None or any(marker == 0xEE and data[start : start + 5] == b"Adobe" for marker, start, _ in _segments(data)):
+    if rgb is None or any(
+        marker == 0xEE and data[start : start + 5] == b"Adobe" for marker, start, _ in _segments(data)
+    ):
         return data
     return data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0" + (b"\0" if rgb else b"\1") + data[2:]
 

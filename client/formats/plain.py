@@ -12,7 +12,7 @@ from histoserve.client.formats.png import decoded_png, png_orientation, png_size
 from histoserve.client.formats.samples import RGB, eight_bits, rgb_from, upright
 from histoserve.client.formats.tiff import tiff_pixels
 from histoserve.client.grid import Rectangle
-from histoserve.client.slide import Slide
+from histoserve.client.slide import Slide, printable
 
 LARGEST_PX = 2**28
 """0.8 GB of RGB; larger pictures belong into a tiled file."""
@@ -51,16 +51,16 @@ class PlainImage(Slide):
 def open_png(path: Path) -> PlainImage:
     """Raises SlideError."""
     data = _bytes(path, png_size)
-    samples, alpha = decoded_png(str(path), data)
-    pixels = rgb_from(str(path), eight_bits(str(path), samples), "straight" if alpha else None)
+    samples, alpha = decoded_png(printable(path), data)
+    pixels = rgb_from(printable(path), eight_bits(printable(path), samples), "straight" if alpha else None)
     return PlainImage(path, pixels, png_orientation(data))
 
 
 def open_jpeg(path: Path) -> PlainImage:
     """Raises SlideError."""
     data = _bytes(path, lambda name, data: jpeg_size(name, data)[:2])
-    pixels = decoded_jpeg(str(path), data)
-    return PlainImage(path, rgb_from(str(path), np.atleast_3d(pixels), None), jpeg_orientation(data))
+    pixels = decoded_jpeg(printable(path), data)
+    return PlainImage(path, rgb_from(printable(path), np.atleast_3d(pixels), None), jpeg_orientation(data))
 
 
 def open_tiff(path: Path) -> PlainImage:
@@ -70,11 +70,13 @@ def open_tiff(path: Path) -> PlainImage:
         page = pages.image
         problem = tags.unsupported(page)
         if problem:
-            raise SlideError(f"{path} is a TIFF with {problem}, which is not supported. Save it as RGB of 8 bits.")
+            raise SlideError(
+                f"{printable(path)} is a TIFF with {problem}, which is not supported. Save it as RGB of 8 bits."
+            )
         misread = tags.openslide_misreads(page)
-        _check_size(str(path), page.imagewidth, page.imagelength, misread)
+        _check_size(printable(path), page.imagewidth, page.imagelength, misread)
         if page.is_tiled:
-            _check_size(f"{path}'s tile", page.tilewidth, page.tilelength, misread)
+            _check_size(f"{printable(path)}'s tile", page.tilewidth, page.tilelength, misread)
         slide = PlainImage(path, tiff_pixels(path, page), tags.orientation(page))
         slide.stated_mpp = pages.ome_mpp or tags.tiled_mpp(page)
     if pages.count > 1:
@@ -88,9 +90,11 @@ def open_tiff(path: Path) -> PlainImage:
 def _bytes(path: Path, size_of: Callable[[str, bytes], tuple[int, int]]) -> bytes:
     """The file; none that states a picture too large, or of no size."""
     if path.stat().st_size > LARGEST_BYTES:
-        raise SlideError(f"{path} has over {LARGEST_BYTES} bytes, too many for an image that is held in memory.")
+        raise SlideError(
+            f"{printable(path)} has over {LARGEST_BYTES} bytes, too many for an image that is held in memory."
+        )
     data = path.read_bytes()
-    _check_size(str(path), *size_of(str(path), data))
+    _check_size(printable(path), *size_of(printable(path), data))
     return data
 
 
@@ -103,5 +107,3 @@ def _check_size(name: str, width: int, height: int, why: str | None = None) -> N
             f"{name} states {width}×{height} px, more than the {LARGEST_PX} that a plain image may have, which is held "
             f"in memory{because}. Convert it to a tiled TIFF of RGB with 8 bits."
         )
-
-

@@ -70,7 +70,9 @@ class ScannedSlide(Slide):
         if downsample <= self._levels[-1].downsample:
             self.dropped_levels.append(f"{name} is not used: it is no smaller than the level before it.")
         elif not same_content(self._read_level, self.l0_size, self._levels[-1], level):
-            self.dropped_levels.append(f"{name} is not used: it does not show what level {self._levels[-1].number} shows.")
+            self.dropped_levels.append(
+                f"{name} is not used: it does not show what level {self._levels[-1].number} shows."
+            )
         else:
             self._levels.append(level)
 

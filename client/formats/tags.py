@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from histoserve.client.errors import SlideError
+from histoserve.client.slide import printable
 
 # It logs what it finds odd; what matters here is refused in words.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -54,7 +55,7 @@ def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         raise
     except Exception as error:
         raise SlideError(
-            f"{path} is a TIFF whose tags cannot be read ({error}): it is damaged or cut short. Copy it again."
+            f"{printable(path)} is a TIFF whose tags cannot be read ({error}): it is damaged or cut short. Copy it again."
         ) from error
 
 
@@ -62,14 +63,14 @@ def pages_of(path: Path, tiff: tifffile.TiffFile) -> Pages:
     """The largest page is the image if all others are smaller pictures of it or labels; raises SlideError if not."""
     pages = list(tiff.pages)
     if not pages:
-        raise SlideError(f"{path} is a TIFF without a page: it is damaged or cut short. Copy it again.")
+        raise SlideError(f"{printable(path)} is a TIFF without a page: it is damaged or cut short. Copy it again.")
     index = max(range(len(pages)), key=lambda i: (_area(pages[i]), -i))
     image = pages[index]
     rivals = [page for page in pages if page is not image and not _accompanies(page, image)]
     if rivals:
         sizes = {f"{page.imagewidth}×{page.imagelength}" for page in (image, *rivals)}
         raise SlideError(
-            f"{path} has {len(rivals) + 1} pages that could each be the image ({', '.join(sorted(sizes))}): planes of "
+            f"{printable(path)} has {len(rivals) + 1} pages that could each be the image ({', '.join(sorted(sizes))}): planes of "
             f"colour, focal planes or time points{_ome_axes(tiff)} are not supported. Save the one to analyse as RGB."
         )
     return Pages(image, index, len(pages), bool(tiff.is_ome), _ome_mpp(tiff))
@@ -119,7 +120,10 @@ def openslide_misreads(page: Page) -> str | None:
     return None
 
 
-_SAMPLES: dict[bool, tuple[tuple[int, tuple[int, ...]], ...]] = {True: ((3, ()), (4, (1,)), (4, (2,))), False: ((1, ()),)}
+_SAMPLES: dict[bool, tuple[tuple[int, tuple[int, ...]], ...]] = {
+    True: ((3, ()), (4, (1,)), (4, (2,))),
+    False: ((1, ()),),
+}
 """(samples, extra samples) by whether the page has colours; an extra sample that is not declared is not alpha."""
 
 

@@ -17,6 +17,7 @@ from histoserve.client.formats import tags
 from histoserve.client.formats.jpeg import decoded_jpeg, joined_jpeg, jpeg_size
 from histoserve.client.formats.samples import RGB, eight_bits, rgb_from
 from histoserve.client.formats.tags import Page
+from histoserve.client.slide import printable
 
 
 def tiff_pixels(path: Path, page: Page) -> RGB:
@@ -26,14 +27,14 @@ def tiff_pixels(path: Path, page: Page) -> RGB:
         return _coloured(path, page, samples)
     white = page.tags.valueof("MaxSampleValue", default=None)
     white = int(np.max(white)) if white is not None and 0 < np.max(white) <= 0xFFFF else None
-    pixels = eight_bits(str(path), samples, white)
+    pixels = eight_bits(printable(path), samples, white)
     if page.photometric == tags.MINISWHITE:
         pixels[..., 0] = 255 - pixels[..., 0]
     colours = 3 if page.photometric in (tags.RGB, tags.YCBCR) else 1
     extra = tuple(page.extrasamples)
     alpha = {1: "premultiplied", 2: "straight"}.get(int(extra[0])) if extra else None
     # A fourth sample that is not said to be alpha is none: files have been met where it is zero everywhere.
-    return rgb_from(str(path), pixels if alpha else pixels[..., :colours], alpha)
+    return rgb_from(printable(path), pixels if alpha else pixels[..., :colours], alpha)
 
 
 def _samples(path: Path, page: Page) -> NDArray:
@@ -70,9 +71,7 @@ def _width(page: Page) -> int:
     return int(page.tilewidth) if page.is_tiled else int(page.imagewidth)
 
 
-def _segment(
-    path: Path, page: Page, index: int, data: bytes, shape: tuple[int, ...], dtype: np.dtype
-) -> NDArray:
+def _segment(path: Path, page: Page, index: int, data: bytes, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """What of a strip or tile lies within the image: `shape` (h, w, samples). Tiles are stored whole, strips cut."""
     height, width = (_height(page) if page.is_tiled else shape[0]), _width(page)
     if page.compression == tags.JPEG:
@@ -93,11 +92,13 @@ def _segment(
 def _from_jpeg(path: Path, page: Page, data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     rgb = None if shape[2] == 1 else page.photometric == tags.RGB
     data = joined_jpeg(data, page.jpegtables, rgb)
-    stated = jpeg_size(str(path), data)
+    stated = jpeg_size(printable(path), data)
     # The last strip may be stored whole as well.
     if stated[0] != shape[1] or stated[1] < shape[0] or stated[1] > _height(page) or stated[2] != shape[2]:
-        raise SlideError(f"{path} holds a JPEG of {stated[0]}×{stated[1]}×{stated[2]} where {shape} is stated.")
-    return decoded_jpeg(str(path), data).reshape(stated[1], stated[0], stated[2])[: shape[0]]
+        raise SlideError(
+            f"{printable(path)} holds a JPEG of {stated[0]}×{stated[1]}×{stated[2]} where {shape} is stated."
+        )
+    return decoded_jpeg(printable(path), data).reshape(stated[1], stated[0], stated[2])[: shape[0]]
 
 
 def _bytes(compression: int, data: bytes, height: int, row_bytes: int) -> bytes | None:
@@ -133,11 +134,15 @@ def _one_strip(compression: int, data: bytes, height: int, row_bytes: int) -> ND
 def _coloured(path: Path, page: Page, indices: NDArray) -> RGB:
     colours = np.asarray(page.colormap if page.colormap is not None else [])
     if colours.shape != (3, 256):
-        raise SlideError(f"{path} has a palette of {colours.shape} instead of 3 × 256 values: it is damaged.")
+        raise SlideError(
+            f"{printable(path)} has a palette of {colours.shape} instead of 3 × 256 values: it is damaged."
+        )
     table = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
     return np.ascontiguousarray(table.T[indices[..., 0]])
 
 
 def _damage(path: Path, page: Page, index: int, what: str) -> SlideError:
     part = "tile" if page.is_tiled else "strip"
-    return SlideError(f"{path} has a {part} (number {index}) that is {what}: it is damaged or cut short. Copy it again.")
+    return SlideError(
+        f"{printable(path)} has a {part} (number {index}) that is {what}: it is damaged or cut short. Copy it again."
+    )
