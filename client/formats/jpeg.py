@@ -1,6 +1,7 @@
 """JPEG, alone or as part of a TIFF; a decoder's warning is an error here: what it goes on to paint is invented."""
 
 import re
+import struct
 from collections.abc import Iterator
 
 import cv2
@@ -11,7 +12,7 @@ from histoserve.client.errors import SlideError
 from histoserve.client.formats.listen import listening
 
 WARNINGS = re.compile(r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression|Invalid SOS parameters")
-"""How libjpeg begins them; it fills the rest with grey or goes on at a wrong place. Its remarks on versions are none."""
+"""How libjpeg begins them; it fills the rest with grey or goes on at a wrong place. Remarks on versions are none."""
 
 ALONE = {0x01, *range(0xD0, 0xD8)}
 """Markers without a length."""
@@ -20,6 +21,9 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Starts of a frame: size, bits and components of the picture."""
 
 START_OF_SCAN = 0xDA
+
+ORIENTATION = 274
+"""EXIF's tag."""
 
 
 def decoded_jpeg(name: str, data: bytes) -> NDArray[np.uint8]:
@@ -65,25 +69,27 @@ def jpeg_orientation(data: bytes) -> int:
 
 def exif_orientation(tiff: bytes) -> int:
     """From EXIF's own small TIFF, of which only the first directory is read."""
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
-    if order is None:
+    if tiff[:4] not in (b"II*\0", b"MM\0*"):
         return 1
-    number = lambda at, size: int.from_bytes(tiff[at : at + size], "little" if order == "little" else "big")  # noqa: E731
-    directory = number(4, 4)
-    for entry in range(directory + 2, min(directory + 2 + 12 * number(directory, 2), len(tiff) - 11), 12):
-        if number(entry, 2) == 274:
-            value = number(entry + 8, 2)
-            return value if 1 <= value <= 8 else 1
+    order = "<" if tiff[:2] == b"II" else ">"
+    try:
+        (directory,) = struct.unpack_from(order + "I", tiff, 4)
+        (entries,) = struct.unpack_from(order + "H", tiff, directory)
+        for i in range(entries):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * i)
+            if tag == ORIENTATION:
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
     return 1
 
 
 def joined_jpeg(data: bytes, tables: bytes | None, rgb: bool | None) -> bytes:
-    """A TIFF's part with the tables that its page keeps for all, and, for colours, a marker that says which they are."""
+    """A TIFF's part with the tables that its page keeps for all, and a marker that says which colours; None: gray."""
     if tables and data[:2] == b"\xff\xd8":
         data = tables[: tables.rfind(b"\xff\xd9")] + data[2:]
-    if rgb is None or any(
-        marker == 0xEE and data[start : start + 5] == b"Adobe" for marker, start, _ in _segments(data)
-    ):
+    adobe = (marker == 0xEE and data[start : start + 5] == b"Adobe" for marker, start, _ in _segments(data))
+    if rgb is None or any(adobe):
         return data
     return data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0" + (b"\0" if rgb else b"\1") + data[2:]
 

@@ -62,7 +62,7 @@ def common_downsample(l0_size: tuple[int, int], size: tuple[int, int]) -> float 
 def same_content(
     read: Callable[[Rectangle, Level], NDArray[np.uint8]], l0_size: tuple[int, int], finer: Level, coarser: Level
 ) -> bool:
-    """Whether two levels show the same, as far as a lattice of small blocks tells; what cannot be read tells nothing."""
+    """Whether two levels show the same, as far as a lattice of blocks tells; what cannot be read tells nothing."""
     shown, alike, flat, flat_alike = 0, 0, 0, 0
     for region in _blocks(l0_size, coarser):
         try:

@@ -68,7 +68,7 @@ def rgb_from(name: str, samples: NDArray[np.uint8], alpha: str | None) -> RGB:
 
 
 def upright(pixels: NDArray, orientation: int) -> NDArray:
-    """Turned and mirrored as `orientation` (1 to 8, TIFF and EXIF) says: where row 0 and column 0 of the file belong."""
+    """Turned and mirrored as `orientation` (1 to 8, TIFF and EXIF) says: where the first row and column belong."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -55,7 +55,7 @@ def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         raise
     except Exception as error:
         raise SlideError(
-            f"{printable(path)} is a TIFF whose tags cannot be read ({error}): it is damaged or cut short. Copy it again."
+            f"{printable(path)} is a TIFF whose tags cannot be read ({error}): it is damaged. Copy it again."
         ) from error
 
 
@@ -70,8 +70,8 @@ def pages_of(path: Path, tiff: tifffile.TiffFile) -> Pages:
     if rivals:
         sizes = {f"{page.imagewidth}×{page.imagelength}" for page in (image, *rivals)}
         raise SlideError(
-            f"{printable(path)} has {len(rivals) + 1} pages that could each be the image ({', '.join(sorted(sizes))}): planes of "
-            f"colour, focal planes or time points{_ome_axes(tiff)} are not supported. Save the one to analyse as RGB."
+            f"{printable(path)} has {len(rivals) + 1} pages that could each be the image ({', '.join(sorted(sizes))}): "
+            f"planes of colour, focal planes or time points{_ome_axes(tiff)} are not supported. Save the one to analyse as RGB."
         )
     return Pages(image, index, len(pages), bool(tiff.is_ome), _ome_mpp(tiff))
 
@@ -120,10 +120,7 @@ def openslide_misreads(page: Page) -> str | None:
     return None
 
 
-_SAMPLES: dict[bool, tuple[tuple[int, tuple[int, ...]], ...]] = {
-    True: ((3, ()), (4, (1,)), (4, (2,))),
-    False: ((1, ()),),
-}
+_SAMPLES: dict[bool, list[tuple[int, tuple[int, ...]]]] = {True: [(3, ()), (4, (1,)), (4, (2,))], False: [(1, ())]}
 """(samples, extra samples) by whether the page has colours; an extra sample that is not declared is not alpha."""
 
 
