@@ -93,6 +93,6 @@ def _doubt(mpp: float, power: float | None) -> str | None:
     if expected / OBJECTIVE_FACTOR <= mpp <= expected * OBJECTIVE_FACTOR:
         return None
     return (
-        f"The file states {mpp:g} µm/px, which was used, and an objective of {power:g}×, of which about {expected:g} µm/px "
-        "are usual: if the nuclei look too large or too small, give the true one with --mpp."
+        f"The file states {mpp:g} µm/px, which was used, and an objective of {power:g}×, for which about "
+        f"{expected:g} µm/px are usual: if the objects look too large or too small, give the true one with --mpp."
     )

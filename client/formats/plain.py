@@ -71,7 +71,8 @@ def open_tiff(path: Path) -> PlainImage:
         problem = tags.unsupported(page)
         if problem:
             raise SlideError(
-                f"{printable(path)} is a TIFF with {problem}, which is not supported. Save it as RGB of 8 bits."
+                f"{printable(path)} is a TIFF with {problem}, which is not supported. "
+                "Save it as RGB of 8 bits, without compression or with LZW, deflate or JPEG."
             )
         misread = tags.openslide_misreads(page)
         _check_size(printable(path), page.imagewidth, page.imagelength, misread)

@@ -1,7 +1,6 @@
 """What a TIFF says of itself: its pages, how their samples are to be understood, and where its bytes lie."""
 
 import logging
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from histoserve.client.errors import SlideError
+from histoserve.client.formats.ome import ome_axes, ome_mpp
 from histoserve.client.slide import printable
 
 # It logs what it finds odd; what matters here is refused in words.
@@ -28,9 +28,6 @@ NO_COMPRESSION, LZW, OLD_JPEG, JPEG, ADOBE_DEFLATE, PACKBITS, DEFLATE = 1, 5, 6,
 
 ACCOMPANYING = 0.3
 """Of the image's area: thumbnails, labels and pyramid levels (a half on each side, rounded) have at most this."""
-
-UM = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "pm": 1e-6, "Å": 1e-4, "in": 25400.0}
-"""µm per unit of length in OME-XML; the two letters for micro differ."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,10 @@ def pages_of(path: Path, tiff: tifffile.TiffFile) -> Pages:
         sizes = {f"{page.imagewidth}×{page.imagelength}" for page in (image, *rivals)}
         raise SlideError(
             f"{printable(path)} has {len(rivals) + 1} pages that could each be the image ({', '.join(sorted(sizes))}): "
-            f"planes of colour, focal planes or time points{_ome_axes(tiff)} are not supported. Save the one to analyse as RGB."
+            f"planes of colour, focal planes or time points{ome_axes(tiff)} are not supported. "
+            "Save the one to analyse as RGB."
         )
-    return Pages(image, index, len(pages), bool(tiff.is_ome), _ome_mpp(tiff))
+    return Pages(image, index, len(pages), bool(tiff.is_ome), ome_mpp(tiff))
 
 
 def unsupported(page: Page) -> str | None:
@@ -173,38 +171,3 @@ def _name(value: Any) -> str:
 
 def _ratio(value: Sequence[int]) -> float:
     return float(value[0]) / float(value[1]) if value[1] else 0.0
-
-
-def _ome_pixels(tiff: tifffile.TiffFile) -> ElementTree.Element | None:
-    if not tiff.is_ome or not tiff.ome_metadata or "<!DOCTYPE" in tiff.ome_metadata:
-        return None
-    try:
-        root = ElementTree.fromstring(tiff.ome_metadata)
-    except ElementTree.ParseError:
-        return None
-    return next((each for each in root.iter() if each.tag.endswith("}Pixels") or each.tag == "Pixels"), None)
-
-
-def _ome_axes(tiff: tifffile.TiffFile) -> str:
-    pixels = _ome_pixels(tiff)
-    if pixels is None:
-        return ""
-    return " (" + ", ".join(f"Size{axis} {pixels.get(f'Size{axis}', '?')}" for axis in "CZT") + ")"
-
-
-def _ome_mpp(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
-    """Of the first image, which is the full one by the format's convention."""
-    pixels = _ome_pixels(tiff)
-    if pixels is None:
-        return None
-    sizes = []
-    for axis in "XY":
-        unit = UM.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        try:
-            size = float(pixels.get(f"PhysicalSize{axis}", "nan"))
-        except ValueError:
-            return None
-        if unit is None or not 0 < size < float("inf"):
-            return None
-        sizes.append(size * unit)
-    return sizes[0], sizes[1]

@@ -75,7 +75,7 @@ def _segment(path: Path, page: Page, index: int, data: bytes, shape: tuple[int, 
     """What of a strip or tile lies within the image: `shape` (h, w, samples). Tiles are stored whole, strips cut."""
     height, width = (_height(page) if page.is_tiled else shape[0]), _width(page)
     if page.compression == tags.JPEG:
-        pixels = _from_jpeg(path, page, data, (height, width, shape[2]))
+        pixels = _from_jpeg(path, page, index, data, (height, width, shape[2]))
     else:
         row_bytes = width * shape[2] * dtype.itemsize
         decoded = _bytes(page.compression, data, height, row_bytes)
@@ -89,15 +89,13 @@ def _segment(path: Path, page: Page, index: int, data: bytes, shape: tuple[int, 
     return pixels[: shape[0], : shape[1]]
 
 
-def _from_jpeg(path: Path, page: Page, data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _from_jpeg(path: Path, page: Page, index: int, data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     rgb = None if shape[2] == 1 else page.photometric == tags.RGB
     data = joined_jpeg(data, page.jpegtables, rgb)
     stated = jpeg_size(printable(path), data)
     # The last strip may be stored whole as well.
     if stated[0] != shape[1] or stated[1] < shape[0] or stated[1] > _height(page) or stated[2] != shape[2]:
-        raise SlideError(
-            f"{printable(path)} holds a JPEG of {stated[0]}×{stated[1]}×{stated[2]} where {shape} is stated."
-        )
+        raise _damage(path, page, index, f"a JPEG of {stated[0]}×{stated[1]}×{stated[2]}, not {shape} as stated")
     return decoded_jpeg(printable(path), data).reshape(stated[1], stated[0], stated[2])[: shape[0]]
 
 
