@@ -20,7 +20,13 @@ ALONE = {0x01, *range(0xD0, 0xD8)}
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Starts of a frame: size, bits and components of the picture."""
 
-START_OF_SCAN = 0xDA
+START_OF_SCAN, HUFFMAN_TABLES = 0xDA, 0xC4
+
+AC_OF_BRIGHTNESS = 0x10
+"""Class 1, number 0, by every encoder's habit."""
+
+ZEROED = bytes(24)
+"""More zeros than one block's coefficients can take (64 of 3 bits)."""
 
 ORIENTATION = 274
 """EXIF's tag."""
@@ -36,6 +42,8 @@ def decoded_jpeg(name: str, data: bytes) -> NDArray[np.uint8]:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
         except cv2.error:
             image = None
+    if image is not None and not warnings and _zeroed(data):
+        warnings.append("zeroed bytes in its scan")
     if image is None or warnings:
         said = f" ({warnings[0]})" if warnings else ""
         raise SlideError(f"{name} cannot be read as an image: it is damaged or cut short{said}. Copy it again.")
@@ -92,6 +100,34 @@ def joined_jpeg(data: bytes, tables: bytes | None, rgb: bool | None) -> bytes:
     if rgb is None or any(adobe):
         return data
     return data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0" + (b"\0" if rgb else b"\1") + data[2:]
+
+
+def _zeroed(data: bytes) -> bool:
+    """Whether a stretch of the scan was lost and reads as zeros: libjpeg often finds its way again without a warning.
+
+    Where zeros mean the end of a block they are a plain surface; where they do not, there is no such picture.
+    """
+    if ZEROED not in data:
+        return False
+    end, components = 2, 0
+    for marker, start, end in _segments(data):
+        if marker in FRAMES:
+            components = data[start + 5] if marker <= 0xC1 else 0
+        if marker == HUFFMAN_TABLES and _zeros_end_blocks(data[start:end]):
+            return False
+    # Only where all components share one scan, each block of colour lies beside one of brightness.
+    scanned_together = components > 0 and data[end + 4 : end + 5] == bytes([components])
+    return scanned_together and ZEROED in data[end : data.find(b"\xff\xd9", end)]
+
+
+def _zeros_end_blocks(tables: bytes) -> bool:
+    """Whether the code of zeros, the first, is the end of a block in the table for AC coefficients of brightness."""
+    at = 0
+    while at + 18 <= len(tables):
+        if tables[at] == AC_OF_BRIGHTNESS and tables[at + 17] == 0:
+            return True
+        at += 17 + sum(tables[at + 1 : at + 17])
+    return False
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

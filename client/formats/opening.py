@@ -8,7 +8,7 @@ from pathlib import Path
 
 from histoserve.client.errors import SlideError
 from histoserve.client.formats import tags
-from histoserve.client.formats.plain import open_jpeg, open_png, open_tiff
+from histoserve.client.formats.plain import fits_in_memory, open_jpeg, open_png, open_tiff
 from histoserve.client.formats.scanned import ANY_TIFF, ScannedSlide, openslide_driver
 from histoserve.client.formats.tables import TileTable, tile_table
 from histoserve.client.slide import Slide, printable
@@ -39,6 +39,8 @@ def _open_any_tiff(path: Path) -> Slide:
         pages = tags.pages_of(path, tiff)
         # The driver takes the first page for the image, whatever its size.
         rightly = pages.index == 0 and tags.openslide_misreads(pages.image) is None
+        # With all in memory it is seen whether anything is opaque at all.
+        rightly = rightly and not (pages.image.extrasamples and fits_in_memory(pages.image))
         tables = _tables(path, list(tiff.pages)) if rightly else []
     if not rightly:
         return open_tiff(path)

@@ -88,6 +88,11 @@ def open_tiff(path: Path) -> PlainImage:
     return slide
 
 
+def fits_in_memory(page: tags.Page) -> bool:
+    """Whether a TIFF's page may be opened as a plain image."""
+    return bool(page.imagewidth * page.imagelength <= LARGEST_PX)
+
+
 def _bytes(path: Path, size_of: Callable[[str, bytes], tuple[int, int]]) -> bytes:
     """The file; none that states a picture too large, or of no size."""
     if path.stat().st_size > LARGEST_BYTES:

@@ -78,7 +78,7 @@ def _segment(path: Path, page: Page, index: int, data: bytes, shape: tuple[int, 
         pixels = _from_jpeg(path, page, index, data, (height, width, shape[2]))
     else:
         row_bytes = width * shape[2] * dtype.itemsize
-        decoded = _bytes(page.compression, data, height, row_bytes)
+        decoded = _bytes(page.compression, data, height, row_bytes, _height(page) * row_bytes)
         if decoded is None or len(decoded) < height * row_bytes:
             raise _damage(path, page, index, "damaged or shorter than it must be")
         stored = dtype.newbyteorder(page.parent.byteorder)
@@ -99,13 +99,16 @@ def _from_jpeg(path: Path, page: Page, index: int, data: bytes, shape: tuple[int
     return decoded_jpeg(printable(path), data).reshape(stated[1], stated[0], stated[2])[: shape[0]]
 
 
-def _bytes(compression: int, data: bytes, height: int, row_bytes: int) -> bytes | None:
-    """Never more than height × row_bytes; None if damaged."""
+def _bytes(compression: int, data: bytes, height: int, row_bytes: int, most: int) -> bytes | None:
+    """None if damaged; never more than `most`: the last strip may be stored whole."""
     if compression == tags.NO_COMPRESSION:
         return data
     if compression in (tags.DEFLATE, tags.ADOBE_DEFLATE):
         try:
-            return zlib.decompressobj().decompress(data, height * row_bytes)
+            # One byte more than wanted, so that the stream's end, and with it its checksum, is reached.
+            stream = zlib.decompressobj()
+            decoded = stream.decompress(data, most + 1)
+            return decoded if stream.eof else None
         except zlib.error:
             return None
     try:
