@@ -54,7 +54,9 @@ def test_deep_pngs_are_scaled_only_where_they_use_their_depth(tmp_path: Path) ->
     [("RGB", {}), ("RGB", {"progressive": True}), ("RGB", {"subsampling": 2, "optimize": True}), ("L", {}),
      ("RGB", {"keep_rgb": True}), ("RGB", {"restart_marker_rows": 1})],
 )  # fmt: skip
-def test_every_kind_of_jpeg_is_read_as_another_reader_reads_it(tmp_path: Path, mode: str, options: dict[str, Any]) -> None:
+def test_every_kind_of_jpeg_is_read_as_another_reader_reads_it(
+    tmp_path: Path, mode: str, options: dict[str, Any]
+) -> None:
     PICTURE.convert(mode).save(tmp_path / "a.jpg", quality=95, **options)
 
     assert np.abs(whole(open_slide(tmp_path / "a.jpg")) - over_white(tmp_path / "a.jpg")).max() <= 3

@@ -4,6 +4,7 @@ import os
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 
@@ -56,10 +57,62 @@ def test_a_name_that_is_not_utf8_is_printed_with_its_bytes_escaped(tmp_path: Pat
     assert "caf\\xe9" in str(refused.value).encode("utf-8").decode()
 
 
-@pytest.mark.parametrize("content", [b"II*\0", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08\xff\xff", b"II+\0" + bytes(12), b"II*\0\xff\xff\xff\xff"])  # fmt: skip
+BEGINNINGS = (b"II*\0", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08\xff\xff", b"II+\0" + bytes(12), b"II*\0\xff\xff\xff\xff")
+
+
+@pytest.mark.parametrize("content", BEGINNINGS)
 def test_a_tiff_of_nothing_but_its_beginning_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tif").write_bytes(content)
 
     with pytest.raises(SlideError, match="damaged") as refused:
         open_slide(tmp_path / "a.tif")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("d1.ome.tif", r"3 pages that could each be the image \(1200×1000\).*SizeC 3"),
+        ("d2.tif", r"2 pages that could each be the image \(1200×1000\)"),
+        ("d4.tif", "5 samples a pixel"),
+        ("e.tif", "16 bits of which 12 are used"),
+        ("h.tif", "compression JPEG2000"),
+        ("i.tif", "number 1.*beyond the file's end"),
+        ("q1.tif", "compression ZSTD"),
+        ("q2.tif", "32 bits a sample"),
+    ],
+)
+def test_an_odd_slide_that_is_not_supported_is_refused_by_name(odd: Path, name: str, words: str) -> None:
+    with pytest.raises(SlideError, match=words):
+        open_slide(odd / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "turns", "mpp", "difference"),
+    [
+        ("d3.tif", 1, 0.25, 2.0),
+        ("f.tif", 1, None, 0.0),
+        ("g1.tif", -1, None, 0.0),
+        ("g2.tif", -1, 0.25, 0.0),
+        ("i0.tif", 1, None, 0.0),
+        ("o.svs", 1, 0.2339, 2.0),
+        ("p.tif", 1, None, 0.0),
+        ("q3.ome.tif", 1, 0.25, 0.0),
+    ],
+)
+def test_an_odd_slide_that_is_supported_shows_the_picture(
+    odd: Path, name: str, turns: int, mpp: float | None, difference: float
+) -> None:
+    with open_slide(odd / "he.tiff") as he, open_slide(odd / name) as slide:
+        expected = he.read((0, 0, 1200, 1000), 0)[::turns, ::turns]
+        found = slide.read((0, 0, 1200, 1000), 0)
+        assert (slide.l0_size, slide.stated_mpp) == ((1200, 1000), (mpp, mpp) if mpp else None)
+
+    assert np.abs(found.astype(int) - expected).mean() <= difference
+
+
+def test_a_slide_with_a_padded_level_is_read_at_the_place(odd: Path) -> None:
+    with open_slide(odd / "he.tiff") as he, open_slide(odd / "b.tif") as slide:
+        found = slide.read((3700, 200, 1200, 1000), 0).astype(int)
+        assert slide.downsamples == (1,)
+        assert np.abs(found - he.read((0, 0, 1200, 1000), 0)).mean() < 2

@@ -164,7 +164,11 @@ def test_a_damaged_tile_of_a_real_kind_of_pyramid(odd: Path) -> None:
 
 def test_bounds_are_named_and_are_where_a_viewer_counts_from(odd: Path) -> None:
     with open_slide(odd / "a.scn") as slide, open_slide(odd / "he.tiff") as he:
-        assert (slide.l0_size, slide.bounds, slide.viewer_origin) == ((4000, 4000), (1500, 900, 1200, 1000), (1500, 900))
+        assert (slide.l0_size, slide.bounds, slide.viewer_origin) == (
+            (4000, 4000),
+            (1500, 900, 1200, 1000),
+            (1500, 900),
+        )
         scanned = slide.read(slide.bounds, 0).astype(int)
         assert np.abs(scanned - he.read((0, 0, 1200, 1000), 0)).mean() < 2
         assert (slide.read((0, 0, 1500, 900), 0) == 255).all()
