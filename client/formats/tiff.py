@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 from histoserve.client.errors import SlideError
 from histoserve.client.formats import tags
 from histoserve.client.formats.jpeg import decoded_jpeg, joined_jpeg, jpeg_size
+from histoserve.client.formats.lzw import lzw_length
 from histoserve.client.formats.samples import RGB, eight_bits, rgb_from
 from histoserve.client.formats.tags import Page
 from histoserve.client.slide import printable
+
+OLD_LZW = b"\0\1"
+"""How the streams of writers before 1990 begin, whose bits lie the other way round."""
 
 
 def tiff_pixels(path: Path, page: Page) -> RGB:
@@ -110,6 +114,10 @@ def _bytes(compression: int, data: bytes, height: int, row_bytes: int, most: int
             decoded = stream.decompress(data, most + 1)
             return decoded if stream.eof else None
         except zlib.error:
+            return None
+    if compression == tags.LZW and data[:2] != OLD_LZW:
+        length = lzw_length(data)
+        if length is None or not height * row_bytes <= length <= most:
             return None
     try:
         image = cv2.imdecode(_one_strip(compression, data, height, row_bytes), cv2.IMREAD_UNCHANGED)
