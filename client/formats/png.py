@@ -31,7 +31,9 @@ def decoded_png(name: str, data: bytes) -> tuple[NDArray, bool]:
     if image.ndim == 2 and "tRNS" in chunks:
         # One gray value that is transparent; OpenCV knows them for colours and palettes only.
         clear = int.from_bytes(chunks["tRNS"][:2], "big") * (255 // (2 ** data[24] - 1) if data[24] < 8 else 1)
-        return np.dstack([image, np.where(image == clear, 0, np.iinfo(image.dtype).max).astype(image.dtype)]), True
+        return np.dstack(
+            [image, np.where(image == clear, 0, 255 if image.dtype == np.uint8 else 65535).astype(image.dtype)]
+        ), True
     if image.ndim == 2:
         return image[..., None], False
     return np.ascontiguousarray(image[..., [2, 1, 0, 3][: image.shape[2]]]), image.shape[2] == 4

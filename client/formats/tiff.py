@@ -115,8 +115,8 @@ def _bytes(compression: int, data: bytes, height: int, row_bytes: int, most: int
             return decoded if stream.eof else None
         except zlib.error:
             return None
-    if compression == tags.LZW and data[:2] != OLD_LZW:
-        length = lzw_length(data)
+    if data[:2] != OLD_LZW or compression != tags.LZW:
+        length = lzw_length(data) if compression == tags.LZW else _packbits_length(data)
         if length is None or not height * row_bytes <= length <= most:
             return None
     try:
@@ -125,6 +125,17 @@ def _bytes(compression: int, data: bytes, height: int, row_bytes: int, most: int
         return None
     fits = image is not None and image.dtype == np.uint8 and image.size == height * row_bytes
     return image.tobytes() if fits else None
+
+
+def _packbits_length(data: bytes) -> int | None:
+    """Bytes that come out; None for a stream that ends within a run."""
+    at, total = 0, 0
+    while at < len(data):
+        control = data[at]
+        # 0 to 127: that many bytes and one follow; 129 to 255: one byte, 257 less that many times; 128 is nothing.
+        total += control + 1 if control < 128 else (257 - control) % 129
+        at += control + 2 if control < 128 else 1 + (control != 128)
+    return total if at == len(data) else None
 
 
 def _one_strip(compression: int, data: bytes, height: int, row_bytes: int) -> NDArray[np.uint8]:
