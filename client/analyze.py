@@ -90,6 +90,11 @@ class Report:
     """Where that lies."""
 
     @property
+    def warnings(self) -> list[str]:
+        """What a reader of the result should know, a sentence each."""
+        return list(self.result["slide"]["warnings"])
+
+    @property
     def failed(self) -> int:
         """Tiles that could not be analysed."""
         return len(self.result["tiles"]["failed"])
@@ -138,7 +143,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         with timings.phase("finishing"), _believing(f"{order.pipeline}_slide"):
             rows.finish(wire.infer)
         with timings.phase("writing"), _writing(folder.place), _believing(order.pipeline):
-            write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features())
+            write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features(), slide.viewer_origin)
             overview = Overview(plan.thumbnail, slide.l0_size[0])
             rows.draw(overview)
             overview.write(folder.path("overview.png"))
@@ -164,11 +169,12 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
 def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Contract) -> Plan:
     """Raises SlideError for a slide that the network cannot be used on, WrongUsage for a batch over the contract's."""
     check_network(slide.name, resolution.mpp, contract.mpp)
+    level = slide.level_for(contract.mpp / resolution.mpp)
     try:
-        size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, resolution.mpp)
+        unit = slide.unit(level)
+        size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, resolution.mpp, unit)
     except ValueError as error:
         raise ServerError(f"The server's pipeline {order.pipeline} cannot be used on {slide.name}: {error}.") from error
-    level = slide.level_for(contract.mpp / resolution.mpp)
     tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
     batch = _batch(order.batch, contract.max_batch, tile_bytes)
     thumbnail = slide.thumbnail(LONGEST_PX)

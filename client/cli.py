@@ -90,6 +90,8 @@ def analyze(
         order = Order(slide, pipeline, Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
         with _Bar() as bar:
             report = analyze_slide(order, partial(connect, addresses, pipeline, deadline, _warn), bar)
+    for warning in report.warnings:
+        _warn(warning)
     typer.echo(f"The result is in {report.folder}.")
     if report.failed:
         tiles = "1 tile" if report.failed == 1 else f"{report.failed} tiles"

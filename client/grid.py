@@ -36,6 +36,8 @@ class TileSize:
 
     side: int
     margin: int
+    unit: int = 1
+    """Regions begin and end at multiples of it: the pixels of the level that is read."""
 
     @property
     def step(self) -> int:
@@ -43,14 +45,17 @@ class TileSize:
         return self.side - 2 * self.margin
 
 
-def tile_size(tile_px: int, network_mpp: float, margin_px: float, slide_mpp: float) -> TileSize:
+def tile_size(tile_px: int, network_mpp: float, margin_px: float, slide_mpp: float, unit: int = 1) -> TileSize:
     """The network's tile on a slide of `slide_mpp` µm/px; the margin is rounded up, never to less than asked for.
+
+    Both are multiples of `unit` px, so that a tile shows whole pixels of a level that is coarser by that factor.
 
     Raises ValueError for a margin that leaves no core.
     """
     scale = network_mpp / slide_mpp
     # The small subtraction keeps 16 * 0.25 / 0.25 and the like from being rounded up by the last bit.
-    size = TileSize(side=round(tile_px * scale), margin=math.ceil(margin_px * scale - 1e-6))
+    side, margin = round(tile_px * scale / unit) * unit, math.ceil(margin_px * scale / unit - 1e-6) * unit
+    size = TileSize(side, margin, unit)
     if size.step < 1:
         raise ValueError(
             f"a tile of {tile_px} px with a margin of {margin_px:g} px on each side has no core at {slide_mpp:g} µm/px"
@@ -77,4 +82,5 @@ def _axis(length: int, size: TileSize) -> Iterator[tuple[int, int, int]]:
         start = 0 if k == 0 else k * size.step + size.margin
         end = length if k == count - 1 else (k + 1) * size.step + size.margin
         # The last region is shifted inward, onto real pixels; a slide shorter than a region is padded behind.
-        yield max(0, min(k * size.step, length - size.side)), start, end - start
+        last = math.ceil((length - size.side) / size.unit) * size.unit
+        yield max(0, min(k * size.step, last)), start, end - start

@@ -29,6 +29,8 @@ class Resolution:
     """µm/px."""
     source: Literal["--mpp", "slide"]
     """Who said so."""
+    warning: str | None = None
+    """What speaks against it, a sentence."""
 
 
 def resolve(
@@ -36,8 +38,8 @@ def resolve(
 ) -> Resolution:
     """µm/px of the slide `name`: as `given` by the user, else as `stated` (across, down) by the file.
 
-    Raises WrongUsage for an implausible `given`; SlideError where nothing is known, or what the file says is
-    implausible or contradicts itself.
+    The objective never decides: camera adapters stand between it and the pixels. Raises WrongUsage for an implausible
+    `given`; SlideError where nothing is known, or what the file says is implausible or contradicts itself.
     """
     if given is not None:
         if not _plausible(given):
@@ -54,8 +56,7 @@ def resolve(
             f"{name} claims {mpp:.6g} µm/px, which is implausible: {_range()} is accepted. "
             "Give the true one with --mpp."
         )
-    _compare_with_objective(name, mpp, objective_power)
-    return Resolution(mpp, "slide")
+    return Resolution(mpp, "slide", _doubt(mpp, objective_power))
 
 
 def check_network(name: str, slide_mpp: float, network_mpp: float) -> None:
@@ -85,12 +86,13 @@ def _range() -> str:
     return f"{PLAUSIBLE_MPP[0]:g} to {PLAUSIBLE_MPP[1]:g} µm/px"
 
 
-def _compare_with_objective(name: str, mpp: float, power: float | None) -> None:
+def _doubt(mpp: float, power: float | None) -> str | None:
     if power is None or power <= 0:
-        return
+        return None
     expected = OBJECTIVE_MPP / power
-    if not expected / OBJECTIVE_FACTOR <= mpp <= expected * OBJECTIVE_FACTOR:
-        raise SlideError(
-            f"{name} claims {mpp:g} µm/px and an objective power of {power:g}×, which means about {expected:g} µm/px: "
-            "one of the two is wrong. Give the true µm per pixel with --mpp."
-        )
+    if expected / OBJECTIVE_FACTOR <= mpp <= expected * OBJECTIVE_FACTOR:
+        return None
+    return (
+        f"The file states {mpp:g} µm/px, which was used, and an objective of {power:g}×, for which about "
+        f"{expected:g} µm/px are usual: if the objects look too large or too small, give the true one with --mpp."
+    )

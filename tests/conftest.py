@@ -1,6 +1,8 @@
 """What tests of every folder share."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +32,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
     """A real Triton with the shipped repository, one for the whole session."""
     with LocalTriton(REPOSITORY, state=tmp_path_factory.mktemp("triton")) as triton:
         yield triton
+
+
+@pytest.fixture(scope="session")
+def odd(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of odd slides (inputs/README.md beside the real data says what is right for each) and of `he.tiff`."""
+    folder = tmp_path_factory.mktemp("odd")
+    phantom = [Path(sys.executable).with_name("histoserve"), "phantom", folder / "he.tiff", "--size", "1200x1000"]
+    for command in ([*phantom, "--seed", "3"], [sys.executable, shared.parent / "inputs" / "odd_slides.py", folder]):
+        subprocess.run(command, check=True, timeout=120)
+    return folder

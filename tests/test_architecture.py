@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "model_repository": {"ensemble"},
 }
 ONE_FILE = {
-    "openslide": "client/slide.py",
+    "openslide": "client/formats/scanned.py",
     "grpc": "client/wire.py",
     "triton_python_backend_utils": "ensemble/stage.py",
     "tensorrt": "export/tensorrt.py",

@@ -1,4 +1,9 @@
-"""Detections as GeoJSON that QuPath (0.4 or newer) opens; coordinates are level-0 px."""
+"""Detections as GeoJSON that QuPath (0.4 or newer) opens; coordinates are level-0 px.
+
+QuPath shows a slide with bounds (MRXS, SCN, Ventana) cropped to them and counts from their corner: its OpenSlide reader
+adds `openslide.bounds-x` and `-y` to every place it reads, unless it was told not to crop. So must the file's
+coordinates; those of `result.json` and of all rows are the whole slide's. Outlines are moved here and nowhere else.
+"""
 
 import json
 from collections.abc import Iterable
@@ -28,13 +33,38 @@ def detection(
     }
 
 
-def write_geojson(path: Path, features: Iterable[dict[str, Any]]) -> None:
-    """One feature a line, each written as it comes: a slide's million nuclei are never one text in memory."""
+def write_geojson(path: Path, features: Iterable[dict[str, Any]], origin: tuple[int, int] = (0, 0)) -> None:
+    """One feature a line, each written as it comes: a slide's million nuclei are never one text in memory.
+
+    `features` are in level-0 px of the slide; in the file they count from `origin`, which it then names.
+    """
+    named = f'"histoserve_origin": [{origin[0]}, {origin[1]}], ' if any(origin) else ""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write('{"type": "FeatureCollection", "features": [')
+        file.write(f'{{"type": "FeatureCollection", {named}"features": [')
         separator = "\n"
         for feature in features:
+            if any(origin):
+                feature = _moved(feature, origin)
             file.write(separator)
             file.write(json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
             separator = ",\n"
         file.write("\n]}\n")
+
+
+def _moved(feature: dict[str, Any], origin: tuple[int, int]) -> dict[str, Any]:
+    """The feature with all its geometries (`geometry`, QuPath's `nucleusGeometry`, …) counted from `origin`."""
+    return {
+        name: {**value, "coordinates": _from(value["coordinates"], origin)} if _is_geometry(value) else value
+        for name, value in feature.items()
+    }
+
+
+def _is_geometry(value: Any) -> bool:
+    return isinstance(value, dict) and "coordinates" in value
+
+
+def _from(coordinates: Any, origin: tuple[int, int]) -> Any:
+    """Of any depth."""
+    if coordinates and not isinstance(coordinates[0], (int, float)):
+        return [_from(each, origin) for each in coordinates]
+    return [round(each - start, DECIMALS) for each, start in zip(coordinates, origin, strict=True)]

@@ -12,8 +12,12 @@ from histoserve.client.stream import FailedTile
 
 
 def describe_slide(slide: Slide, resolution: Resolution, level: int) -> dict[str, Any]:
-    """The slide and how it was read; `level` is the one that was sent."""
+    """The slide and how it was read; `level` is the one that was sent.
+
+    To be called when all is read: what had to be read from another level is known only then.
+    """
     width, height = slide.l0_size
+    bounds, doubts = slide.bounds, [resolution.warning] if resolution.warning else []
     return {
         "name": slide.name,
         "width": width,
@@ -21,9 +25,21 @@ def describe_slide(slide: Slide, resolution: Resolution, level: int) -> dict[str
         "mpp": resolution.mpp,
         "mpp_from": resolution.source,
         "objective_power": slide.objective_power,
+        "bounds": list(bounds) if bounds else None,
+        "geojson_origin": list(slide.viewer_origin),
         "level_downsamples": list(slide.downsamples),
         "level_read": level,
+        "levels_not_used": slide.dropped_levels,
+        "blocks_from_finer_levels": {str(each): count for each, count in sorted(slide.read_elsewhere.items())},
+        "warnings": [*slide.warnings, *doubts, *slide.dropped_levels, *_read_elsewhere(slide)],
     }
+
+
+def _read_elsewhere(slide: Slide) -> list[str]:
+    return [
+        f"Level {level} cannot be read everywhere: {count} blocks of it came from a finer level."
+        for level, count in sorted(slide.read_elsewhere.items())
+    ]
 
 
 def describe_models(contract: Contract, triton_versions: list[str]) -> dict[str, Any]:

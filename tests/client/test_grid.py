@@ -78,3 +78,20 @@ def test_a_tile_keeps_its_physical_size(slide_mpp: float, side: int, margin: int
 def test_a_margin_that_leaves_no_core_is_refused() -> None:
     with pytest.raises(ValueError, match="no core"):
         tile_size(64, 0.25, 32, 0.25)
+
+
+@settings(deadline=None)
+@given(lengths, lengths, sizes, st.integers(2, 7))
+def test_regions_begin_at_whole_pixels_of_a_coarser_level(width: int, height: int, size: TileSize, unit: int) -> None:
+    size = TileSize(size.side * unit, size.margin * unit, unit)
+    for tile in grid(width, height, size):
+        for axis, length in enumerate((width, height)):
+            start, core = tile.region[axis], tile.core[axis]
+            assert start % unit == 0
+            assert start <= max(0, core - size.margin)
+            assert start + size.side >= min(length, core + tile.core[axis + 2] + size.margin)
+            assert start + size.side < max(length, size.side) + unit
+
+
+def test_a_tile_is_a_whole_number_of_a_levels_pixels() -> None:
+    assert tile_size(512, 0.25, 32, 0.0623, 4) == TileSize(2056, 132, 4)

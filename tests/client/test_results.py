@@ -72,3 +72,15 @@ def test_a_legend_too_wide_for_the_slide_is_wrapped(tmp_path: Path) -> None:
         heights.append(cv2.imread(str(tmp_path / "o.png")).shape[0])
 
     assert heights[0] > heights[1] > 100
+
+
+def test_outlines_count_from_the_origin_that_the_file_names(tmp_path: Path) -> None:
+    square = np.array([[1500, 900], [1510.5, 900], [1510.5, 920], [1500, 920]], np.float32)
+    feature = detection(square, CLASS, {"Area px^2": 210.0})
+    write_geojson(tmp_path / "a.geojson", [{**feature, "nucleusGeometry": feature["geometry"]}], (1500, 900))
+
+    written = json.loads((tmp_path / "a.geojson").read_text())
+    assert written["histoserve_origin"] == [1500, 900]
+    for name in ("geometry", "nucleusGeometry"):
+        assert shape(written["features"][0][name]).bounds == (0, 0, 10.5, 20)
+    assert written["features"][0]["properties"] == feature["properties"]

@@ -1,0 +1,5 @@
+"""How slide files are read: what a file says of itself, and whether what a decoder returned can be that.
+
+scanned ── OpenSlide's drivers;  plain ── images held in memory (tiff, png, jpeg);  tags ── what a TIFF says;
+levels ── which levels of a pyramid are what they state
+"""
