@@ -84,6 +84,8 @@ def border_colours(slide: Slide, raster: Raster, threads: int) -> list[Colour]:
 def _even_patches(mean: RGB) -> NDArray[np.uint8]:
     """The colours (n, 3) of the even ones among the patches of a strip."""
     rows, columns = (length // PATCH for length in mean.shape[:2])
+    if not rows or not columns:
+        return np.empty((0, 3), np.uint8)
     patches = mean[: rows * PATCH, : columns * PATCH].reshape(rows, PATCH, columns, PATCH, 3)
     even = np.ptp(patches, axis=(1, 3)).max(axis=-1) <= 2 * EVEN
     return np.median(patches, axis=(1, 3)).astype(np.uint8)[even]

@@ -32,12 +32,12 @@ class Block:
         return Block(self.left - outer.left, self.top - outer.top, self.columns, self.rows)
 
     def quarters(self) -> Iterator["Block"]:
-        """Up to four parts; a single square has one."""
-        across, down = (self.columns + 1) // 2, (self.rows + 1) // 2
-        for top in range(0, self.rows, down):
-            for left in range(0, self.columns, across):
+        """Up to four parts, cut where a power of two ends, as a slide's tiles do; a single square has one."""
+        half = max(1, 1 << (max(self.columns, self.rows) - 1).bit_length() - 1)
+        for top in range(0, self.rows, half):
+            for left in range(0, self.columns, half):
                 yield Block(
-                    self.left + left, self.top + top, min(across, self.columns - left), min(down, self.rows - top)
+                    self.left + left, self.top + top, min(half, self.columns - left), min(half, self.rows - top)
                 )
 
 
