@@ -13,6 +13,7 @@ import numpy as np
 from histoserve.client.grid import Rectangle
 from histoserve.client.slide import LEVEL_TOLERANCE, RGB, Slide
 
+
 @dataclass(frozen=True)
 class Block:
     """A rectangle of squares."""
@@ -92,5 +93,3 @@ def raster_for(slide: Slide, downsample: float) -> Raster:
 def means(pixels: RGB, block: Block) -> RGB:
     """The mean colour of each square (rows, columns, 3)."""
     return cv2.resize(pixels, (block.columns, block.rows), interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-

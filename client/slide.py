@@ -31,6 +31,9 @@ PLAIN_FORMATS = {
 LEVEL_TOLERANCE = 1.01
 """A level this much coarser than wanted still counts as wanted: levels are rounded to whole pixels."""
 
+UNREAD = 128
+"""Grey of pictures where the slide could not be read."""
+
 
 class Slide(ABC):
     """An open slide; several threads may read at a time."""

@@ -79,15 +79,11 @@ def classify(pixels: RGB, mean: RGB, colours: list[Colour]) -> NDArray[np.uint8]
         bits[filled] = bits[filled] & ~(-1 << COLOUR) | number << COLOUR
         other[near > 0] = 0
     if not other.all():
-        share = cv2.resize(other, mean.shape[1::-1], interpolation=cv2.INTER_AREA) / np.float32(255)
+        size = (mean.shape[1], mean.shape[0])
+        share = cv2.resize(other, size, interpolation=cv2.INTER_AREA) / np.float32(255)
         mixed = (share < 1) & stained
-        rest = _rest(pixels, other, mean.shape[1::-1])[mixed] / share[mixed][:, None].clip(LEAST_SHARE)
-        bits[mixed] &= ~np.where((share[mixed] >= LEAST_SHARE) & is_stained(rest), 0, INSIDE).astype(np.uint8)
+        # Of each square the sum of its other pixels, then their mean; too few of them count for nothing.
+        rest = cv2.resize(cv2.bitwise_and(pixels, pixels, mask=other), size, interpolation=cv2.INTER_AREA)[mixed]
+        inside = is_stained(rest / share[mixed][:, None].clip(LEAST_SHARE)) & (share[mixed] >= LEAST_SHARE)
+        bits[mixed] &= ~np.where(inside, 0, INSIDE).astype(np.uint8)
     return bits
-
-
-def _rest(pixels: RGB, other: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Of each square the mean of its pixels, all but the `other` ones black."""
-    return cv2.resize(cv2.bitwise_and(pixels, pixels, mask=other), size, interpolation=cv2.INTER_AREA).astype(
-        np.float32
-    )

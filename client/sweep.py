@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from histoserve.client.errors import SlideError, UnreadableRegion
 from histoserve.client.raster import Block, Raster, means
-from histoserve.client.slide import LEVEL_TOLERANCE, RGB, Slide
+from histoserve.client.slide import LEVEL_TOLERANCE, RGB, UNREAD, Slide
 
 BLOCK_PX = 2048
 """Side of what is read at once, in pixels of the level: some 50 MB a thread with all that is made of it."""
@@ -20,14 +20,11 @@ BLOCK_PX = 2048
 LEAF_PX = 256
 """A part that cannot be read is divided down to this, a usual tile: what lies beside the damage is kept."""
 
-UNREAD_GREY = 128
-"""In place of the mean colour of what cannot be read."""
-
 See = Callable[[Block, RGB, RGB], None]
 """Is given a block, its pixels filled up to whole squares (h, w, 3), and the squares' means (rows, columns, 3)."""
 
 Take = Callable[[Block, RGB, NDArray[np.bool_]], None]
-"""Is given a block, the means of its squares, and which of them are unread (rows, columns)."""
+"""Is given a block, the means of its squares (grey where unread), and which of them are unread (rows, columns)."""
 
 
 def blocks_of(slide: Slide, raster: Raster, part: Block, multiple: int = 1) -> list[Block]:
@@ -72,7 +69,7 @@ def sweep(
 
 def _read_block(slide: Slide, raster: Raster, block: Block, take: Take, see: See) -> tuple[bool, list[str]]:
     """Whether anything was read, and why the rest was not."""
-    mean = np.full((block.rows, block.columns, 3), UNREAD_GREY, np.uint8)
+    mean = np.full((block.rows, block.columns, 3), UNREAD, np.uint8)
     unread = np.ones((block.rows, block.columns), np.bool_)
     failures = []
     for part, pixels, reason in _parts(slide, raster, block, _levels(slide, raster)):

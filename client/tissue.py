@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.colour import Colour, is_stained
+from histoserve.client.colour import is_stained
 from histoserve.client.grid import Rectangle
 from histoserve.client.raster import Block, Raster, means
 from histoserve.client.slide import RGB
@@ -129,19 +129,21 @@ class Tissue:
 
 def find_tissue(survey: Survey, mpp: float) -> Tissue:
     """From what was seen of a slide, and its µm per level-0 px."""
-    squares = survey.squares
-    mask_mpp = survey.raster.side * mpp
+    squares, mask_mpp = survey.squares, survey.raster.side * mpp
     unread = squares & UNREAD > 0
     surround = surround_of(survey, mpp)
+    mask = squares & STAINED > 0
     if surround.any():
-        seam = cv2.dilate(surround.view(np.uint8), _disc(SEAM)) > 0
-        mask = (squares & np.where(seam, np.uint8(INSIDE), np.uint8(STAINED))) > 0
-        mask &= ~surround
-    else:
-        mask = squares & STAINED > 0
-    mask = _closed(mask, mask_mpp) & ~(surround | unread)
+        seam = cv2.dilate(surround.view(np.uint8), _disc(SEAM)).view(np.bool_)
+        mask[seam] = squares[seam] & INSIDE > 0
+    nothing = surround | unread
+    mask[nothing] = False
+    mask = _closed(mask, mask_mpp)
+    mask[nothing] = False
     wanted = _by_strips(mask, lambda part, disc: cv2.dilate(part, disc), max(1, math.ceil(GROW_UM / mask_mpp)))
-    return Tissue(survey.raster, mpp, mask, (wanted | unread) & ~surround, unread, surround)
+    wanted |= unread
+    wanted[surround] = False
+    return Tissue(survey.raster, mpp, mask, wanted, unread, surround)
 
 
 def _closed(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:

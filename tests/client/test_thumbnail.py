@@ -9,9 +9,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from histoserve.client.errors import SlideError
-from histoserve.client.slide import open_slide
+from histoserve.client.slide import UNREAD, open_slide
 from histoserve.client.survey import survey_slide
-from histoserve.client.sweep import UNREAD_GREY
 from histoserve.client.thumbnail import thumbnail_of
 
 
@@ -26,9 +25,7 @@ def blocks() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("longest", [1000, 128, 100, 50])
-def test_the_thumbnail_shows_the_whole_slide_in_place(
-    tmp_path: Path, blocks: NDArray[np.uint8], longest: int
-) -> None:
+def test_the_thumbnail_shows_the_whole_slide_in_place(tmp_path: Path, blocks: NDArray[np.uint8], longest: int) -> None:
     write_tiled(tmp_path / "slide.tif", blocks)
 
     with open_slide(tmp_path / "slide.tif") as slide:
@@ -57,7 +54,7 @@ def test_only_a_damaged_tile_is_grey(tmp_path: Path, blocks: NDArray[np.uint8], 
     (tmp_path / "slide.tif").write_bytes(data)
 
     with open_slide(tmp_path / "slide.tif") as slide:
-        grey = (survey_slide(slide, 0.25, longest, 2).thumbnail == UNREAD_GREY).all(axis=2)
+        grey = (survey_slide(slide, 0.25, longest, 2).thumbnail == UNREAD).all(axis=2)
 
     assert grey[: longest // 8, : longest // 8].all()
     assert grey.sum() == (longest // 8) ** 2

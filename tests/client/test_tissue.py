@@ -196,7 +196,9 @@ def test_a_slide_of_few_pixels_is_seen(size: tuple[int, int], mpp: float) -> Non
     assert not tissue_of(image(GLASS, *size), mpp).wanted.any()
 
 
-@pytest.mark.parametrize(("factors", "level"), [((1,), 0), ((1, 4), 1), ((1, 4, 16), 2), ((1, 16, 32), 1), ((1, 32), 0)])
+@pytest.mark.parametrize(
+    ("factors", "level"), [((1,), 0), ((1, 4), 1), ((1, 4, 16), 2), ((1, 16, 32), 1), ((1, 32), 0)]
+)
 def test_the_coarsest_level_that_is_fine_enough_is_read(factors: tuple[int, ...], level: int) -> None:
     read: list[int] = []
     survey_slide(Painted(image(GLASS, 4096, 640), factors, lambda region, at: bool(read.append(at))), 0.25, 64, 1)
@@ -246,7 +248,7 @@ def test_a_tile_that_can_be_read_after_all_tells_what_is_tissue_in_it() -> None:
 
 
 def test_a_slide_of_which_nothing_can_be_read_is_refused() -> None:
-    with pytest.raises(SlideError, match="Nothing of painted .*bad tile of level 0"):
+    with pytest.raises(SlideError, match=r"Nothing of painted .*bad tile of level 0"):
         tissue_of(image(PINK), broken=lambda region, level: True)
 
 
