@@ -46,16 +46,19 @@ def sweep(
     threads: int,
     see: See = lambda block, pixels, mean: None,
     progress: Callable[[int], None] = lambda done: None,
+    downsample: float | None = None,
 ) -> None:
     """Every block once, in any order, `take` and `see` in threads; `see` may get a block in parts, readable ones only.
 
+    `downsample`: level-0 px per pixel of the level that is read, at most; without it one pixel a square will do.
     `progress` is told in the caller's thread how many blocks are done. Raises SlideError if nothing can be read.
     """
     pool = ThreadPoolExecutor(threads, "sweep")
+    levels = _levels(slide, downsample or raster.side)
     failures: list[str] = []
     anything = False
     try:
-        pending = [pool.submit(_read_block, slide, raster, block, take, see) for block in blocks]
+        pending = [pool.submit(_read_block, slide, raster, block, levels, take, see) for block in blocks]
         for done, future in enumerate(as_completed(pending), 1):
             some, failed = future.result()
             anything |= some
@@ -67,12 +70,14 @@ def sweep(
         raise SlideError(f"Nothing of {slide.path} can be read ({failures[0]}). The file is damaged; copy it again.")
 
 
-def _read_block(slide: Slide, raster: Raster, block: Block, take: Take, see: See) -> tuple[bool, list[str]]:
+def _read_block(
+    slide: Slide, raster: Raster, block: Block, levels: list[int], take: Take, see: See
+) -> tuple[bool, list[str]]:
     """Whether anything was read, and why the rest was not."""
     mean = np.full((block.rows, block.columns, 3), UNREAD, np.uint8)
     unread = np.ones((block.rows, block.columns), np.bool_)
     failures = []
-    for part, pixels, reason in _parts(slide, raster, block, _levels(slide, raster)):
+    for part, pixels, reason in _parts(slide, raster, block, levels):
         if pixels is None:
             failures.append(reason)
             continue
@@ -83,9 +88,9 @@ def _read_block(slide: Slide, raster: Raster, block: Block, take: Take, see: See
     return not unread.all(), failures
 
 
-def _levels(slide: Slide, raster: Raster) -> list[int]:
-    """Those that are as fine as the squares, coarsest first."""
-    fine = [level for level, each in enumerate(slide.downsamples) if each <= raster.side * LEVEL_TOLERANCE]
+def _levels(slide: Slide, downsample: float) -> list[int]:
+    """Those that are as fine as `downsample`, coarsest first; the finest there is, if none is."""
+    fine = [level for level, each in enumerate(slide.downsamples) if each <= downsample * LEVEL_TOLERANCE]
     return sorted(fine, key=lambda level: -slide.downsamples[level]) or [0]
 
 

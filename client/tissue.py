@@ -19,17 +19,14 @@ from histoserve.client.colour import is_stained
 from histoserve.client.grid import Rectangle
 from histoserve.client.raster import Block, Raster, means
 from histoserve.client.slide import RGB
-from histoserve.client.surround import surround_of
-from histoserve.client.survey import INSIDE, STAINED, UNREAD, Survey
+from histoserve.client.squares import INSIDE, STAINED, UNREAD
+from histoserve.client.survey import Survey
 
 CLOSE_UM = 40.0
 """Gaps narrower than this (lumens, cracks, pale stroma) belong to the tissue around them."""
 
 GROW_UM = 32.0
 """Cells at the tissue's rim are fainter than the threshold; also covers the mask's own pixel."""
-
-SEAM = 2
-"""Squares from a surround within which a square may show both the surround and its edge."""
 
 STRIP = 1024
 """Rows of the mask that are worked on at a time, so that what is made in between stays small."""
@@ -131,11 +128,9 @@ def find_tissue(survey: Survey, mpp: float) -> Tissue:
     """From what was seen of a slide, and its µm per level-0 px."""
     squares, mask_mpp = survey.squares, survey.raster.side * mpp
     unread = squares & UNREAD > 0
-    surround = surround_of(survey, mpp)
+    surround, edge = survey.surround.mask, survey.surround.edge
     mask = squares & STAINED > 0
-    if surround.any():
-        seam = cv2.dilate(surround.view(np.uint8), _disc(SEAM)).view(np.bool_)
-        mask[seam] = squares[seam] & INSIDE > 0
+    mask[edge] = squares[edge] & INSIDE > 0
     nothing = surround | unread
     mask[nothing] = False
     mask = _closed(mask, mask_mpp)
