@@ -66,7 +66,7 @@ def sweep(
             progress(done)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    if not anything:
+    if failures and not anything:
         raise SlideError(f"Nothing of {slide.path} can be read ({failures[0]}). The file is damaged; copy it again.")
 
 
