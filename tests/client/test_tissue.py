@@ -24,7 +24,10 @@ GLASS, PINK, PURPLE, CELL = (243, 242, 245), (235, 205, 222), (90, 60, 140), (92
 
 
 class Painted(Slide):
-    """A slide in memory, with levels made by averaging, stored as JPEG if `quality` is given; `broken` says which regions of which level cannot be read."""
+    """A slide in memory, its levels made by averaging, stored as JPEG if `quality` is given.
+
+    `broken` says which regions of which level cannot be read.
+    """
 
     def __init__(
         self,
