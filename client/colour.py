@@ -24,6 +24,9 @@ EVEN = 2
 """Grey levels by which the means of squares of one surround differ. A picture differs by more over a fraction of a
 millimetre, if only by the light and the section's thickness; padding does not, even after JPEG."""
 
+ALMOST = 6
+"""Grey levels by which a surround may pass for glass while the ringing at its edge does not."""
+
 FILLED = 0.98
 """Share of a square's pixels that must be near the surround's colour."""
 
@@ -39,10 +42,10 @@ Colour = tuple[int, int, int]
 """RGB."""
 
 
-def is_stained(rgb: NDArray) -> NDArray[np.bool_]:
-    """Which colours (…, 3) are not those of glass."""
+def is_stained(rgb: NDArray, margin: int = 0) -> NDArray[np.bool_]:
+    """Which colours (…, 3) are not those of glass, or nearly not, within a margin in grey levels."""
     darkest, brightest = rgb.min(axis=-1), rgb.max(axis=-1)
-    return np.asarray((darkest < GLASS_BRIGHTNESS) | (brightest - darkest >= GLASS_CHROMA))
+    return np.asarray((darkest < GLASS_BRIGHTNESS + margin) | (brightest - darkest >= GLASS_CHROMA - margin))
 
 
 def matches(pixels: RGB, mean: RGB, colour: Colour) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
@@ -78,7 +81,7 @@ def border_colours(slide: Slide, raster: Raster, threads: int) -> list[Colour]:
     with suppress(SlideError):
         sweep(slide, raster, blocks, take, threads)
     patches = np.concatenate([np.empty((0, 3), np.uint8), *even])
-    return _frequent(patches[is_stained(patches) & (np.ptp(patches, axis=-1) <= SURROUND_CHROMA)])
+    return _frequent(patches[is_stained(patches, ALMOST) & (np.ptp(patches, axis=-1) <= SURROUND_CHROMA)])
 
 
 def _even_patches(mean: RGB) -> NDArray[np.uint8]:

@@ -22,8 +22,8 @@ from histoserve.client.sweep import sweep
 LEAST_MM2 = 0.02
 """A smaller even part is kept: it might be one within a picture."""
 
-BLUR_PX, BLUR_SQUARES = 8, 2
-"""How far from a surround its edge is felt: a block of JPEG, in pixels of the level, and two squares that it cuts."""
+BLUR_PX, BLUR_SQUARES = 16, 2
+"""How far from a surround its edge is felt: a block of JPEG's colours, in pixels of the level, and what it cuts."""
 
 FINE_PX = 8
 """Pixels across a square that show a surround's edge apart from what lies beside it; where the mask's level has fewer,

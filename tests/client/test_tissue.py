@@ -142,16 +142,16 @@ def test_a_lone_cell_is_wanted_wherever_it_lies(x: int, y: int, factor: int) -> 
 def test_a_surround_of_any_grey_is_no_tissue(
     grey: int, tint: tuple[int, ...], offset: int, quality: int, factors: tuple[int, ...]
 ) -> None:
-    scan = image(GLASS, 1000, 800)
-    scan[200:600, 200:800] = textured(600, 400)
-    surrounded, plain = image(GLASS, 1600, 1400), image(GLASS, 1600, 1400)
+    scan = image(GLASS, 1240, 1040)
+    scan[320:720, 320:920] = textured(600, 400)
+    surrounded, plain = image(GLASS, 1840, 1640), image(GLASS, 1840, 1640)
     surrounded[:] = np.clip(np.add(grey, tint), 0, 255)
     for pixels in (surrounded, plain):
-        pixels[offset : offset + 800, offset : offset + 1000] = scan
+        pixels[offset : offset + 1040, offset : offset + 1240] = scan
     masks = [tissue_of(pixels, factors=factors, quality=quality).mask for pixels in (surrounded, plain)]
 
     # A block of JPEG that holds the edge and tissue shows its tissue a little differently.
-    assert (masks[0] != masks[1]).sum() <= 0.02 * masks[1].sum()
+    assert (masks[0] != masks[1]).sum() <= 0.01 * masks[1].sum()
 
 
 @settings(max_examples=40, deadline=None)
