@@ -33,6 +33,7 @@ from histoserve.client.results.result_json import (
 from histoserve.client.results.source import source_of
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import Outcome, Steps, Width, stream
+from histoserve.client.survey import survey_slide
 from histoserve.client.tissue import Tissue, find_tissue
 from histoserve.client.traffic import Traffic
 from histoserve.client.wire import Outputs
@@ -131,7 +132,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
-            plan = make_plan(order, slide, resolution, contract)
+            plan = make_plan(order, slide, resolution, contract, watcher.phase)
         with _believing(order.pipeline):
             rows = make_rows(contract, resolution.mpp)
         folder.require_room(_room(make_rows, plan, resolution.mpp))
@@ -140,11 +141,13 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         watcher.planned(len(plan.tiles))
         with timings.phase("analysing"):
             outcome = _run(order, slide, plan, rows, wire, watcher)
+            plan.tissue.settle()
         with timings.phase("finishing"), _believing(f"{order.pipeline}_slide"):
             rows.finish(wire.infer)
         with timings.phase("writing"), _writing(folder.place), _believing(order.pipeline):
             write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features(), slide.viewer_origin)
             overview = Overview(plan.thumbnail, slide.l0_size[0])
+            overview.edge(plan.tissue.mask, plan.tissue.raster.side)
             rows.draw(overview)
             overview.write(folder.path("overview.png"))
             rows.write_more(slide, folder.path)
@@ -154,11 +157,12 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             "pipeline": describe_models(contract, versions),
             "encoding": str(order.encoding),
             "tiles": describe_tiles(len(plan.tiles), outcome.sent, outcome.failed),
+            "tissue": plan.tissue.describe(),
             "seconds": timings.seconds,
             "transfer": wire.models,
             "servers": wire.record(),
             "files": folder.names(),
-            "result": rows.result(_analysed_mm2(plan, outcome, resolution.mpp)),
+            "result": rows.result(_analysed_mm2(plan, outcome)),
         }
         with _writing(folder.place), _believing(order.pipeline):
             write_result(folder.path(LAST), result)
@@ -166,7 +170,9 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
     return Report(result, folder.place)
 
 
-def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Contract) -> Plan:
+def make_plan(
+    order: Order, slide: Slide, resolution: Resolution, contract: Contract, progress: Callable[[str], None]
+) -> Plan:
     """Raises SlideError for a slide that the network cannot be used on, WrongUsage for a batch over the contract's."""
     check_network(slide.name, resolution.mpp, contract.mpp)
     level = slide.level_for(contract.mpp / resolution.mpp)
@@ -177,21 +183,26 @@ def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Cont
         raise ServerError(f"The server's pipeline {order.pipeline} cannot be used on {slide.name}: {error}.") from error
     tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
     batch = _batch(order.batch, contract.max_batch, tile_bytes)
-    thumbnail = slide.thumbnail(LONGEST_PX)
-    tissue = find_tissue(thumbnail, slide.l0_size, resolution.mpp)
+    survey = survey_slide(slide, resolution.mpp, LONGEST_PX, READERS, progress)
+    tissue = find_tissue(survey, resolution.mpp)
     tiles = [tile for tile in grid(*slide.l0_size, size) if tissue.in_core(tile.core)]
-    return Plan(level, batch, thumbnail, tissue, tiles)
+    return Plan(level, batch, survey.thumbnail, tissue, tiles)
 
 
 def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire, watcher: Watcher) -> Outcome:
     model = f"{order.pipeline}_tiles"
+
+    def read(tile: PlannedTile) -> bytes:
+        pixels = slide.read(tile.region, plan.level)
+        plan.tissue.learn(tile.core, tile.region, pixels)
+        return encode(pixels, order.encoding)
 
     def take(tiles: list[PlannedTile], outputs: Outputs) -> None:
         with _believing(model):
             rows.take(tiles, outputs)
 
     steps = Steps(
-        read=lambda tile: encode(slide.read(tile.region, plan.level), order.encoding),
+        read=read,
         ask=lambda tiles, images: _finite(model, wire.infer(model, rows.request(tiles, images))),
         take=take,
         progress=watcher.done,
@@ -237,10 +248,10 @@ def _batch(wanted: int | None, limit: int | None, tile_bytes: float) -> int:
     return wanted
 
 
-def _analysed_mm2(plan: Plan, outcome: Outcome, mpp: float) -> float:
-    """Tissue in the cores of the tiles that were analysed."""
+def _analysed_mm2(plan: Plan, outcome: Outcome) -> float:
+    """Tissue in the cores of the tiles that were analysed: what was not seen has no share in a density."""
     failed = {each.tile.index for each in outcome.failed}
-    return sum(plan.tissue.l0_area(tile.core) for tile in plan.tiles if tile.index not in failed) * (mpp / 1000) ** 2
+    return sum(plan.tissue.mm2(tile.core) for tile in plan.tiles if tile.index not in failed)
 
 
 @contextmanager

@@ -32,9 +32,6 @@ PLAIN_FORMATS = {
 LEVEL_TOLERANCE = 1.01
 """A level this much coarser than wanted still counts as wanted: levels are rounded to whole pixels."""
 
-BLOCK_PX = 2048
-"""Side of the blocks in which a level is read for the thumbnail, so that one without a pyramid fits in memory."""
-
 UNREAD = 128
 """Grey of the thumbnail where the slide could not be read: no glass, so its tiles are tried and reported."""
 
@@ -89,13 +86,6 @@ class Slide(ABC):
         downsample = self.downsamples[level]
         return int(downsample) if downsample == int(downsample) else 1
 
-    def thumbnail(self, longest: int) -> RGB:
-        """The whole slide with its longer side at most `longest` px, unreadable parts `UNREAD`.
-
-        Raises SlideError if nothing of it can be read.
-        """
-        return _thumbnail(self, min(1.0, longest / max(self.l0_size)))
-
     def __enter__(self) -> "Slide":
         return self
 
@@ -137,35 +127,3 @@ def _first_bytes(path: Path) -> bytes:
     if not start:
         raise SlideError(f"{name} is empty. Copy the slide again.")
     return start
-
-
-def _thumbnail(slide: Slide, scale: float) -> RGB:
-    """Block by block, since OpenSlide's own reads a whole level at once."""
-    width, height = (max(1, round(length * scale)) for length in slide.l0_size)
-    image = np.full((height, width, 3), UNREAD, np.uint8)
-    level = slide.level_for(1 / scale)
-    block = max(1, int(BLOCK_PX * slide.downsamples[level] * scale))
-    failure, read = None, 0
-    for top in range(0, height, block):
-        for left in range(0, width, block):
-            part = image[top : top + block, left : left + block]
-            try:
-                pixels = slide.read(_l0_block(slide, (left, top), part.shape, (width, height)), level)
-            except UnreadableRegion as error:
-                failure = error
-                continue
-            part[:] = cv2.resize(pixels, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_AREA)
-            read += 1
-    if failure is not None and not read:
-        raise SlideError(f"Nothing of {slide.path} can be read ({failure}). The file is damaged; copy it again.")
-    return image
-
-
-def _l0_block(
-    slide: Slide, corner: tuple[int, int], shape: tuple[int, ...], thumbnail_size: tuple[int, int]
-) -> Rectangle:
-    """What a block of the thumbnail, its corner (x, y) and shape (h, w, …), shows in level-0 px."""
-    across, down = (l0 / px for l0, px in zip(slide.l0_size, thumbnail_size, strict=True))
-    x, y = round(corner[0] * across), round(corner[1] * down)
-    right, bottom = round((corner[0] + shape[1]) * across), round((corner[1] + shape[0]) * down)
-    return x, y, max(1, right - x), max(1, bottom - y)

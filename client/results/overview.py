@@ -29,6 +29,9 @@ PALETTE = (
 FRACTION_BITS = 4
 """Outlines are placed to a sixteenth of a pixel."""
 
+RIM_GREY, RIM_OPACITY = 90, 0.5
+"""Of the mask's outline."""
+
 MARK_PX = 12
 """Least side of a mark: a tile of a whole slide would be a dot."""
 
@@ -54,6 +57,16 @@ class Overview:
         image = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2BGR)
         self._image: NDArray[Any] = cv2.resize(image, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_NEAREST)
         self._scale = width * enlarged / l0_width
+
+    def edge(self, mask: NDArray[np.bool_], l0_side: int) -> None:
+        """The rim of a mask (rows, columns) of squares of `l0_side` px, faint, so that the result stands out."""
+        rows, columns = (
+            np.minimum(((np.arange(length) + 0.5) / self._scale / l0_side).astype(int), count - 1)
+            for length, count in zip(self._image.shape[:2], mask.shape, strict=True)
+        )
+        inside = mask[rows[:, None], columns].astype(np.uint8)
+        rim = (inside > 0) & (cv2.erode(inside, np.ones((3, 3), np.uint8)) == 0)
+        self._image[rim] = (self._image[rim] * (1 - RIM_OPACITY) + RIM_GREY * RIM_OPACITY).astype(np.uint8)
 
     def outline(self, contours: Sequence[NDArray[np.float32]], colour: Sequence[int]) -> None:
         """Closed lines one pixel wide; each contour (vertices, 2) in level-0 px, `colour` RGB."""

@@ -71,6 +71,8 @@ def test_three_files_are_left_and_the_result_counts(order: Order, disc_wire: Any
     assert result["result"]["nuclei"]["count"] == 108
     assert sum(each["count"] for each in result["result"]["types"].values()) == 108
     assert result["result"]["tissue_mm2"] == pytest.approx(300 * 220 * 0.25**2 / 1e6)
+    assert result["tissue"]["tissue_mm2"] == pytest.approx(300 * 220 * 0.25**2 / 1e6)
+    assert result["tissue"]["unread_mm2"] == 0
     assert result["tiles"] == {"planned": 54, "sent": 54, "failed": []}
     assert result["slide"]["mpp_from"] == "--mpp"
     assert {"name": "nuclei_network", "version": "3", "sha256": "ab12"} in result["pipeline"]["models"]
@@ -203,3 +205,32 @@ def test_unreadable_tiles_are_listed(order: Order, disc_wire: Any, monkeypatch: 
     tiles = run(order, disc_wire()).result["tiles"]
 
     assert (tiles["sent"], [each["at"] for each in tiles["failed"]]) == (53, ["reading"])
+
+
+@pytest.mark.parametrize("least_side", [0, 65])
+def test_no_density_is_computed_from_what_was_not_seen(
+    order: Order, disc_wire: Any, monkeypatch: pytest.MonkeyPatch, least_side: int
+) -> None:
+    opened = analyze_module.open_slide
+
+    def open_damaged(path: Path) -> Any:
+        slide = opened(path)
+        read = slide.read
+        # A damaged corner that tiles of 64 px can be read from, but nothing larger; or nothing at all.
+        slide.read = lambda region, level: (
+            fail() if max(region[2:]) >= least_side and region[0] < 64 and region[1] < 64 else read(region, level)
+        )
+        return slide
+
+    def fail() -> None:
+        raise UnreadableRegion("bogus marker")
+
+    whole = run(order, disc_wire()).result
+    monkeypatch.setattr(analyze_module, "open_slide", open_damaged)
+    damaged = run(replace(order, out=order.out.with_name("damaged")), disc_wire()).result
+
+    failed, unread = len(damaged["tiles"]["failed"]), damaged["tissue"]["unread_mm2"]
+    assert (failed > 0, unread > 0) == (least_side == 0,) * 2
+    assert damaged["result"]["nuclei"]["per_mm2"] == pytest.approx(whole["result"]["nuclei"]["per_mm2"], rel=0.1)
+    if least_side:
+        assert damaged["result"] == whole["result"]

@@ -84,3 +84,20 @@ def test_outlines_count_from_the_origin_that_the_file_names(tmp_path: Path) -> N
     for name in ("geometry", "nucleusGeometry"):
         assert shape(written["features"][0][name]).bounds == (0, 0, 10.5, 20)
     assert written["features"][0]["properties"] == feature["properties"]
+
+
+@pytest.mark.parametrize("side", [50, 400])
+def test_the_outline_of_the_tissue_is_drawn_faintly_and_in_place(tmp_path: Path, side: int) -> None:
+    mask = np.zeros((20, 30), np.bool_)
+    mask[5:15, 10:20] = True
+    overview = Overview(np.full((side * 2 // 3, side, 3), 240, np.uint8), 480)
+    overview.edge(mask, 16)
+    overview.write(tmp_path / "overview.png")
+
+    image = cv2.imread(str(tmp_path / "overview.png"))
+    px = image.shape[1] / 30
+    rows, columns = np.nonzero(image[..., 0] < 240)
+    assert (rows.min(), columns.min()) == pytest.approx((5 * px, 10 * px), abs=1)
+    assert (rows.max(), columns.max()) == pytest.approx((15 * px - 1, 20 * px - 1), abs=1)
+    assert 100 < image.min() < 200
+    assert (image[int(8 * px) : int(12 * px), int(13 * px) : int(17 * px)] == 240).all()

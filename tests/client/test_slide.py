@@ -10,9 +10,8 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from histoserve.client import slide as slide_module
 from histoserve.client.errors import SlideError, UnreadableRegion
-from histoserve.client.slide import UNREAD, open_slide
+from histoserve.client.slide import open_slide
 
 RAMP = (np.indices((50, 70)).transpose(1, 2, 0)[..., [1, 0, 1]] * (3, 4, 1)).astype(np.uint8)
 """RGB whose red is 3 x, green 4 y, blue x."""
@@ -89,41 +88,18 @@ def test_a_region_is_the_same_from_any_thread(tmp_path: Path) -> None:
     np.testing.assert_array_equal(alone, together)
 
 
-def test_the_thumbnail_shows_the_whole_slide_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pyramid(tmp_path / "slide.tif", 0.25)
-    monkeypatch.setattr(slide_module, "BLOCK_PX", 200)
-
-    with open_slide(tmp_path / "slide.tif") as slide:
-        thumbnail = slide.thumbnail(128)
-        block = slide.read((640, 1280, 1, 1), 0)[0, 0]
-
-    assert thumbnail.shape == (128, 128, 3)
-    np.testing.assert_allclose(thumbnail[81:83, 41:43].mean((0, 1)), block, atol=2)
-
-
-def test_a_small_slide_is_its_own_thumbnail(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "ramp.png"), RAMP[..., ::-1])
-
-    np.testing.assert_array_equal(open_slide(tmp_path / "ramp.png").thumbnail(2048), RAMP)
-
-
-def test_one_bad_region_does_not_spoil_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_bad_region_does_not_spoil_the_others(tmp_path: Path) -> None:
     write_pyramid(tmp_path / "slide.tif", 0.25)
     data = bytearray((tmp_path / "slide.tif").read_bytes())
     with tifffile.TiffFile(tmp_path / "slide.tif") as tiff:
         tag = tiff.pages[0].tags["TileOffsets"]
     data[tag.valueoffset : tag.valueoffset + 4] = (2**31).to_bytes(4, "little")
     (tmp_path / "slide.tif").write_bytes(data)
-    monkeypatch.setattr(slide_module, "BLOCK_PX", 256)
 
     with open_slide(tmp_path / "slide.tif") as slide:
         with pytest.raises(UnreadableRegion, match="x 10, y 10"):
             slide.read((10, 10, 50, 50), 0)
         assert slide.read((1000, 1000, 50, 50), 0).shape == (50, 50, 3)
-        thumbnail = slide.thumbnail(2048)
-
-    assert (thumbnail[:256, :256] == UNREAD).all()
-    assert not (thumbnail == UNREAD).all(axis=2)[256:].any()
 
 
 def test_what_is_no_slide_is_refused_in_words(tmp_path: Path) -> None:
@@ -163,8 +139,3 @@ def test_a_real_slide_is_read_as_openslide_reads_it(shared: Path) -> None:
 def test_a_damaged_slide_is_refused_when_opened(shared: Path, name: str) -> None:
     with pytest.raises(SlideError, match="cannot open"):
         open_slide(shared / "slides/damaged" / name)
-
-
-def test_a_slide_of_which_nothing_can_be_read_is_refused(shared: Path) -> None:
-    with open_slide(shared / "slides/damaged/unreadable.svs") as slide, pytest.raises(SlideError, match="Nothing of"):
-        slide.thumbnail(2048)
