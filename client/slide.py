@@ -9,11 +9,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.errors import SlideError, UnreadableRegion
+from histoserve.client.errors import SlideError
 from histoserve.client.grid import Rectangle
 
 RGB = NDArray[np.uint8]

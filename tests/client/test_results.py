@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from shapely.geometry import shape
 
 from histoserve.client.results.geojson import detection, write_geojson
