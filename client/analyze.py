@@ -16,6 +16,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import OutputError, ServerError, SlideError, WrongUsage
 from histoserve.client.grid import PlannedTile, grid, tile_size
+from histoserve.client.network import OneNetwork
 from histoserve.client.pipelines import PipelineRows, rows_of
 from histoserve.client.resolution import Resolution, check_network, resolve
 from histoserve.client.results.folder import LAST, ResultFolder
@@ -112,13 +113,14 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         with timings.phase("planning"):
             plan = make_plan(order, slide, resolution, contract)
         rows = make_rows(contract, resolution.mpp)
+        network = OneNetwork(order.pipeline)
         watcher.planned(len(plan.tiles))
         with timings.phase("analysing"):
-            outcome = _run(order, slide, plan, rows, wire, watcher)
+            outcome = _run(order, slide, plan, rows, network, wire, watcher)
         with timings.phase("finishing"):
-            rows.finish(wire.infer)
+            rows.finish(network.telling(wire.infer))
         with timings.phase("writing"), _writing(order.out):
-            write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features())
+            write_geojson(folder.path(f"{order.pipeline}.geojson"), f"{order.pipeline}/{slide.name}", rows.features())
             overview = Overview(plan.thumbnail, slide.l0_size[0])
             rows.draw(overview)
             overview.write(folder.path("overview.png"))
@@ -126,7 +128,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         result = {
             "histoserve": client_version(),
             "slide": describe_slide(slide, resolution, plan.level),
-            "pipeline": describe_models(contract, versions),
+            "pipeline": {**describe_models(contract, versions), "network": network.identity},
             "encoding": str(order.encoding),
             "tiles": describe_tiles(len(plan.tiles), outcome.sent, outcome.failed),
             "seconds": timings.seconds,
@@ -155,12 +157,14 @@ def make_plan(order: Order, slide: Slide, resolution: Resolution, contract: Cont
     return Plan(level, batch, thumbnail, tissue, tiles)
 
 
-def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire, watcher: Watcher) -> Outcome:
+def _run(
+    order: Order, slide: Slide, plan: Plan, rows: PipelineRows, network: OneNetwork, wire: Wire, watcher: Watcher
+) -> Outcome:
     model = f"{order.pipeline}_tiles"
     steps = Steps(
         read=lambda tile: encode(slide.read(tile.region, plan.level), order.encoding),
         ask=lambda tiles, images: wire.infer(model, rows.request(tiles, images)),
-        take=rows.take,
+        take=lambda tiles, outputs: rows.take(tiles, network.check(len(tiles), outputs)),
         progress=watcher.done,
         stop=wire.stop,
     )

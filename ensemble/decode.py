@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from histoserve.ensemble.identity import column
 from histoserve.ensemble.regions import checked_regions
 
 # `max_pixels` is checked before anything is decoded; Pillow, which reads the headers, has a limit of its own.
@@ -23,15 +24,19 @@ REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.
 AS_STORED = cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def decode(tile: np.ndarray, region: np.ndarray, *, tile_px: int, max_pixels: int) -> dict[str, np.ndarray]:
+def decode(
+    tile: np.ndarray, region: np.ndarray, *, identity: int, tile_px: int, max_pixels: int
+) -> dict[str, np.ndarray]:
     """Stage `<pipeline>_decode`: any images → RGB of the network's size.
 
-    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3). Shrinking is antialiased.
+    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3), and `NETWORK`, `identity` for each. Shrinking is
+    antialiased.
     Raises ValueError for a tile that is no whole image or has more than `max_pixels`, and for a bad region.
     """
     checked_regions("REGION", region, len(tile))
     images = POOL.map(partial(image_from_bytes, side=tile_px, max_pixels=max_pixels), range(len(tile)), tile)
-    return {"IMAGE": np.stack(list(images)) if len(tile) else np.empty((0, tile_px, tile_px, 3), np.uint8)}
+    image = np.stack(list(images)) if len(tile) else np.empty((0, tile_px, tile_px, 3), np.uint8)
+    return {"IMAGE": image, "NETWORK": column(identity, len(tile))}
 
 
 def image_from_bytes(index: int, data: bytes, *, side: int, max_pixels: int) -> np.ndarray:

@@ -18,6 +18,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from histoserve.ensemble.identity import stage_identity
+
 Stage = Callable[..., dict[str, np.ndarray]]
 
 
@@ -60,6 +62,14 @@ def parameters_from_config(function: Stage, config: Mapping[str, Any]) -> dict[s
     return result
 
 
+
+def identified(function: Stage, config: dict[str, Any]) -> None:
+    """Adds `identity` to the parameters in `config`: a stage that decides rows takes it and puts it into NETWORK."""
+    parameters = config.setdefault("parameters", {})
+    given = {key: value["string_value"] for key, value in parameters.items()}
+    parameters["identity"] = {"string_value": str(stage_identity(function, given))}
+
+
 def bind(function: Stage) -> type:
     """The class `TritonPythonModel` that serves `function`."""
 
@@ -73,6 +83,7 @@ def bind(function: Stage) -> type:
             self.name = config["name"]
             self.inputs = [tensor["name"] for tensor in config["input"]]
             self.outputs = {t["name"]: triton.triton_string_to_numpy(t["data_type"]) for t in config["output"]}
+            identified(function, config)
             self.parameters = parameters_from_config(function, config)
 
         def execute(self, requests: list[Any]) -> list[Any]:

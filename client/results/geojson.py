@@ -1,6 +1,7 @@
-"""Detections as GeoJSON that QuPath (0.4 or newer) opens; coordinates are level-0 px."""
+"""Detections as GeoJSON for QuPath, made for version 0.5 (0.4 and newer read it); coordinates are level-0 px."""
 
 import json
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,31 +11,45 @@ from numpy.typing import NDArray
 
 DECIMALS = 2
 """A hundredth of a pixel is finer than any contour here, and digits make up most of the file."""
+NAMESPACE = uuid.UUID("8a3f4a52-6d0b-4c0e-9f5e-2b1c7d9e4f60")
+"""Of this project's features; never to be changed, or all ids do."""
 
 
 def detection(
-    contour: NDArray[np.float32], classification: dict[str, Any], measurements: dict[str, float]
+    contour: NDArray[np.float32],
+    classification: dict[str, Any],
+    measurements: dict[str, float],
+    name: str | None = None,
 ) -> dict[str, Any]:
     """A feature from an outline (vertices, 2), its first vertex not repeated.
 
-    `classification` has a `name` and a `color` (red, green, blue); `measurements` is the map QuPath reads since 0.4.
+    `classification` has a `name` and a `color` (red, green, blue); `measurements` is the map QuPath reads since 0.4;
+    `name` is shown in QuPath's list of objects.
     """
     # Adding zero turns −0.0, which prints a sign, into 0.0.
     ring = (np.round(contour.astype(np.float64), DECIMALS) + 0.0).tolist()
+    properties = {"objectType": "detection", "classification": classification, "measurements": measurements}
     return {
         "type": "Feature",
         "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
-        "properties": {"objectType": "detection", "classification": classification, "measurements": measurements},
+        "properties": properties if name is None else {**properties, "name": name},
     }
 
 
-def write_geojson(path: Path, features: Iterable[dict[str, Any]]) -> None:
-    """One feature a line, each written as it comes: a slide's million nuclei are never one text in memory."""
+def write_geojson(path: Path, of: str, features: Iterable[dict[str, Any]]) -> None:
+    """One feature a line, each written as it comes: a slide's million nuclei are never one text in memory.
+
+    Each gets an `id`, a UUID as QuPath wants it, that follows from its text and from `of`, the pipeline and the slide:
+    the same result has the same ones, so QuPath notices when it is imported twice.
+    """
+    namespace = uuid.uuid5(NAMESPACE, of)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         separator = "\n"
         for feature in features:
+            text = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            identity = {"type": feature["type"], "id": str(uuid.uuid5(namespace, text))}
             file.write(separator)
-            file.write(json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+            file.write(json.dumps({**identity, **feature}, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
             separator = ",\n"
         file.write("\n]}\n")
