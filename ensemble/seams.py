@@ -132,12 +132,15 @@ def _shared(
     """The part of the smaller of two rows that both have; 0 if their boxes alone show that it is under `enough`."""
     width = min(box[one, 2], box[other, 2]) - max(box[one, 0], box[other, 0])
     height = min(box[one, 3], box[other, 3]) - max(box[one, 1], box[other, 1])
-    smaller = min(area[one], area[other])
+    # A nucleus is never larger than its box, whatever a row says.
+    one_area = min(area[one], (box[one, 2] - box[one, 0]) * (box[one, 3] - box[one, 1]))
+    other_area = min(area[other], (box[other, 2] - box[other, 0]) * (box[other, 3] - box[other, 1]))
+    smaller = min(one_area, other_area)
     if width <= 0 or height <= 0 or width * height < enough * smaller:
         return 0.0
     # Seen from both sides, so that the answer is the same whichever comes first, and nearer to the truth.
-    shared = area[one] * _covered(box[one], shape[one], box[other], shape[other], side)
-    shared += area[other] * _covered(box[other], shape[other], box[one], shape[one], side)
+    shared = one_area * _covered(box[one], shape[one], box[other], shape[other], side)
+    shared += other_area * _covered(box[other], shape[other], box[one], shape[one], side)
     return shared / (2 * smaller) if smaller > 0 else 1.0
 
 

@@ -20,7 +20,7 @@ def encoded(image: np.ndarray, extension: str) -> bytes:
 
 def run(*tiles: bytes, side: int = 64, max_pixels: int = 10**6) -> np.ndarray:
     region = np.tile(np.array([[0, 0, 64, 64]], np.float32), (len(tiles), 1))
-    return decode(np.array(tiles, object), region, tile_px=side, max_pixels=max_pixels)["IMAGE"]
+    return decode(np.array(tiles, object), region, identity=9, tile_px=side, max_pixels=max_pixels)["IMAGE"]
 
 
 @pytest.mark.parametrize("extension", [".ppm", ".png", ".tiff", ".webp", ".bmp"])
@@ -74,7 +74,7 @@ def test_what_is_no_whole_image_is_refused(tile: bytes, message: str) -> None:
 @pytest.mark.parametrize("region", [[[np.nan, 0, 1, 1]], [[0, 0, 0, 5]], [[0, 0, 1, 1]] * 2, [[0, 0, 1]]])
 def test_a_bad_region_is_refused(region: list) -> None:
     with pytest.raises(ValueError, match="REGION"):
-        decode(np.array([encoded(picture(8), ".png")], object), np.array(region, np.float32), tile_px=8, max_pixels=99)
+        decode(np.array([encoded(picture(8), ".png")], object), np.array(region, np.float32), identity=9, tile_px=8, max_pixels=99)
 
 
 def test_no_tiles_give_no_images() -> None:
