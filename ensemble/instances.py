@@ -92,3 +92,30 @@ def absorb_small(labels: NDArray[np.int32], edge: NDArray[np.uint8], min_px: int
     runs = find_runs((labels == UNLABELLED).view(np.uint8))
     component, _ = join_runs(runs, labels.shape[1], EDGES)
     paint(labels.reshape(-1), runs, component + np.int32(len(area)))
+
+
+@compiled("void(int32[::1], int64, int32[::1])")
+def _only_neighbours(labels: NDArray[np.int32], stride: int, only: NDArray[np.int32]) -> None:
+    """Into `only`, 0 before: the label that is the only one beside each instance; OUTSIDE where there are others."""
+    for pixel in range(stride, len(labels) - stride):
+        label = labels[pixel]
+        if label > 0:
+            for neighbour in (pixel - stride, pixel - 1, pixel + 1, pixel + stride):
+                beside = labels[neighbour]
+                if beside != label and only[label] != beside:
+                    only[label] = beside if only[label] == 0 else OUTSIDE
+
+
+def absorb_enclosed(labels: NDArray[np.int32]) -> None:
+    """Gives an instance that touches nothing but one other to that one, in place: its outline would lie in the other's.
+
+    So does one that, once that is done, touches but one other; each round leaves fewer.
+    """
+    while True:
+        only = np.zeros(labels.max(initial=0) + 1, np.int32)
+        _only_neighbours(labels.reshape(-1), labels.shape[1], only)
+        enclosed = only > 0
+        if not enclosed.any():
+            return
+        inside = labels > 0
+        labels[inside] = np.where(enclosed, only, np.arange(len(only), dtype=np.int32))[labels[inside]]

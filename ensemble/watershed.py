@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.ensemble.identity import mixed
-from histoserve.ensemble.instances import absorb_small, framed_mask_and_edge, split_by_edges
+from histoserve.ensemble.instances import absorb_enclosed, absorb_small, framed_mask_and_edge, split_by_edges
 from histoserve.ensemble.measure import Measures, measure, renumber
 from histoserve.ensemble.merge import merge_and_split
 from histoserve.ensemble.outline import outlines
@@ -44,6 +44,7 @@ def find_nuclei(maps: NDArray[np.uint8], rules: Rules) -> Nuclei:
     labels = split_by_edges(mask, edge, rules)
     merge_and_split(labels, edge, measure(labels, maps), rules)
     absorb_small(labels, edge, rules.min_area_px)
+    absorb_enclosed(labels)
     renumber(labels)
     return Nuclei(labels, measure(labels, maps))
 
