@@ -126,7 +126,10 @@ def test_kept_and_dropped_rows_are_those_of_a_comparison_of_all_pairs(seed: int,
 
 def same(box: np.ndarray, shape: np.ndarray, kept: np.ndarray, kept_shape: np.ndarray) -> bool:
     """Of both the middles of the parts of their boxes that belong to them, and how many lie in the other."""
-    areas = np.array((box[2:].prod().round(), kept[2:].prod().round()))
+    sides = np.minimum(box[:2] + box[2:], kept[:2] + kept[2:]) - np.maximum(box[:2], kept[:2])
+    areas = np.array([min(each[2:].prod().round(), each[2:].prod()) for each in (box, kept)])
+    if (sides <= 0).any() or sides.prod() < 0.4 * areas.min():
+        return False
     shared = [
         area * inside(*one, *other)
         for area, one, other in zip(
@@ -139,8 +142,9 @@ def same(box: np.ndarray, shape: np.ndarray, kept: np.ndarray, kept_shape: np.nd
 def inside(box: np.ndarray, shape: np.ndarray, other: np.ndarray, other_shape: np.ndarray) -> float:
     picture, other_picture = (np.unpackbits(bits).reshape(24, 24) for bits in (shape, other_shape))
     row, column = np.nonzero(picture)
-    place = box[:2] + (np.column_stack((column, row)) + 0.5) * box[2:] / 24
-    x, y = np.floor((place - other[:2]) / other[2:] * 24).astype(int).T
+    # In the stage's order: a middle may lie on the border of two parts.
+    place = box[:2] + (np.column_stack((column, row)) + 0.5) * (box[2:] / 24) - other[:2]
+    x, y = np.floor(place / (other[2:] / 24)).astype(int).T
     there = (x >= 0) & (x < 24) & (y >= 0) & (y < 24)
     return float(other_picture[y[there], x[there]].sum() / len(row))
 

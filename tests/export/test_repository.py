@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 
 from histoserve.export.graph import ServedGraph
 from histoserve.export.repository import GraphDoesNotFit, read_config, write_networks
+from histoserve.export.stamp import remove_stamp, stamp
 
 SHIPPED = Path(__file__).parents[2] / "model_repository"
 
@@ -16,7 +17,7 @@ def graph(name: str = "MAPS", channels: int = 3, kind: int = TensorProto.UINT8) 
     nodes = [helper.make_node("Cast", ["IMAGE"], [name], to=kind)]
     inputs = [helper.make_tensor_value_info("IMAGE", TensorProto.UINT8, shape)]
     outputs = [helper.make_tensor_value_info(name, kind, shape)]
-    return helper.make_model(helper.make_graph(nodes, "g", inputs, outputs))
+    return stamp(helper.make_model(helper.make_graph(nodes, "g", inputs, outputs)))
 
 
 SERVED = ServedGraph("nuclei_network", None, (), ("IMAGE",), ("MAPS",), {}, {"mpp": "0.5"})  # type: ignore[arg-type]
@@ -40,7 +41,7 @@ def test_tensors_come_from_the_graph_and_deployment_settings_stay(repository: Pa
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (graph(name="LOGITS"), "nuclei_network must have the output MAPS; it has LOGITS"),
+        (graph(name="LOGITS"), "nuclei_network must have the output MAPS; it has LOGITS, NETWORK"),
         (graph(channels=4), r"nuclei_decode gives TYPE_UINT8 \[-1, -1, -1, 3\].*nuclei_network takes.*4\]"),
         (graph(kind=TensorProto.FLOAT), "nuclei_network gives TYPE_FP32.*nuclei_watershed takes TYPE_UINT8"),
     ],
@@ -53,3 +54,10 @@ def test_a_graph_that_does_not_fit_is_refused_and_leaves_the_old_one(
     with pytest.raises(GraphDoesNotFit, match=message):
         write_networks(repository, [(SERVED, bad)])
     assert (repository / "nuclei_network" / "1" / "model.onnx").read_bytes() == before
+
+
+def test_a_graph_that_does_not_say_which_it_is_is_refused(repository: Path) -> None:
+    unstamped = graph()
+    remove_stamp(unstamped)
+    with pytest.raises(GraphDoesNotFit, match="nuclei_network must have the output NETWORK; it has MAPS"):
+        write_networks(repository, [(SERVED, unstamped)])
