@@ -32,8 +32,8 @@ class OneNetwork:
         for identity in np.unique(network).tolist():
             if self.identity not in (None, identity):
                 raise ServerError(
-                    f"{self._pipeline}_tiles answered with two networks, {self.identity} and {identity}: a model or its "
-                    "config was replaced on a server while the slide was analysed, or the servers differ. "
+                    f"{self._pipeline}_tiles answered with two networks, {self.identity} and {identity}: a model or "
+                    "its config was replaced on a server while the slide was analysed, or the servers differ. "
                     "Nothing was written; run it again when all servers are of one state."
                 )
             self.identity = identity

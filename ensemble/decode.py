@@ -29,8 +29,8 @@ def decode(
 ) -> dict[str, np.ndarray]:
     """Stage `<pipeline>_decode`: any images → RGB of the network's size.
 
-    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3), and `NETWORK`, `identity` for each. Shrinking is
-    antialiased.
+    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3), and `identity` for
+    each as `NETWORK`. Shrinking is antialiased.
     Raises ValueError for a tile that is no whole image or has more than `max_pixels`, and for a bad region.
     """
     checked_regions("REGION", region, len(tile))

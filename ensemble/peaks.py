@@ -4,8 +4,9 @@
     rows of a request ─▶ peakmap_filter ─▶ fewer rows ┴▶ one behind the other, in any order ─▶ peakmap_select ─▶ peaks
 
 A row is a tile: its `REGION` (x, y, width, height in level-0 px), its `SCORE` for each type (0-1), its `FEATURE_MAP`;
-for display also `BOX`, where a detector saw what in it. Beside the rows goes `NETWORK` of every tile looked at. A tile *has* a type if its score reaches the threshold; the *peaks* of a type are the K tiles of highest score among those
-that have it (CN115601749B [0059-0065]), equal scores by position: by y, then x, then width, then height. Which they are
+for display also `BOX`, where a detector saw what in it. Beside the rows goes `NETWORK` of every tile looked at. A tile
+*has* a type if its score reaches the threshold; the *peaks* of a type are the K tiles of highest score among those that
+have it (CN115601749B [0059-0065]), equal scores by position: by y, then x, then width, then height. Which they are
 depends neither on the order of the rows, nor on rows that came twice, nor on how often they were filtered:
 `filter(filter(A) + filter(B)) == filter(A + B)`.
 """
@@ -104,11 +105,12 @@ def peakmap_select(
 ) -> dict[str, NDArray]:
     """The peaks of a slide, from its rows (CN115601749B [0059-0074]).
 
-    Arguments as those of `peakmap_filter`, but `network` (W, 1) is that of any number of the slide's windows. Returns, each type's peaks from the highest score to the lowest,
-    `PEAK_REGION` float32 (types, K, 4), 0 where there is none; `PEAK_SCORE` float32 (types, K), −1 where there is none;
-    `PEAK_MAP` float16 (P, c, h, w): the all-zero map, then that of each tile that is a peak of any type, by position;
-    `PEAK_INDEX` int32 (types, K): rows of `PEAK_MAP`, −1 where there is none, but a type without any tile has the
-    all-zero map. Raises ValueError as `distinct` does, for windows of two networks, and for a peak's feature map that is not finite.
+    Arguments as those of `peakmap_filter`, but `network` (W, 1) is that of any number of the slide's tiles.
+    Returns, each type's peaks from the highest score to the lowest, `PEAK_REGION` float32 (types, K, 4), 0 where there
+    is none; `PEAK_SCORE` float32 (types, K), −1 where there is none; `PEAK_MAP` float16 (P, c, h, w): the all-zero map,
+    then that of each tile that is a peak of any type, by position; `PEAK_INDEX` int32 (types, K): rows of `PEAK_MAP`,
+    −1 where there is none, but a type without any tile has the all-zero map. Raises ValueError as `distinct` does, for
+    tiles of two networks, and for a peak's feature map that is not finite.
     """
     check_one_network(network, len(region))
     tiles = distinct(region, score, feature_map, k)

@@ -157,9 +157,9 @@ def _keep(
 ) -> int:
     """Goes through the rows by rank; compares each with the kept ones nearby; the row at which it gave up, or −1.
 
-    Kept rows lie in a hashed grid for each power of two: a row is in one cell, by the middle of its box, of a grid whose
-    cells are at least as large as its box, so only cells within half a cell of another row's box can hold its like.
-    Where those are more than the rows of that grid, the rows are gone through instead.
+    Kept rows lie in a hashed grid for each power of two: a row is in one cell, by the middle of its box, of a grid
+    whose cells are at least as large as its box, so only cells within half a cell of another row's box can hold its
+    like. Where those are more than the rows of that grid, the rows are gone through instead.
     """
     slots = 16
     while slots < 2 * len(order):
@@ -176,12 +176,10 @@ def _keep(
             half = 2.0 ** (level - 1)
             first_column, last_column = _cell(box[row, 0] - half, level), _cell(box[row, 2] + half, level)
             first_row, last_row = _cell(box[row, 1] - half, level), _cell(box[row, 3] + half, level)
-            columns, cells = last_column - first_column + 1, 1
-            # Written so that the product cannot overflow.
-            if level == COARSEST or columns > populated[level] or (last_row - first_row + 1) > populated[level] // columns:
-                other, every = level_head[level], True
-            else:
-                cells, other, every = columns * (last_row - first_row + 1), -1, False
+            columns, lines = last_column - first_column + 1, last_row - first_row + 1
+            # Written so that no product can overflow.
+            every = level == COARSEST or columns > populated[level] or lines > populated[level] // columns
+            cells, other = (1, level_head[level]) if every else (columns * lines, np.int64(-1))
             for cell in range(cells):
                 left -= 1
                 if not every:

@@ -62,7 +62,6 @@ def parameters_from_config(function: Stage, config: Mapping[str, Any]) -> dict[s
     return result
 
 
-
 def identified(function: Stage, config: dict[str, Any]) -> None:
     """Adds `identity` to the parameters in `config`: a stage that decides rows takes it and puts it into NETWORK."""
     parameters = config.setdefault("parameters", {})

@@ -4,8 +4,8 @@
     after     IMAGE (N, …) ──▶ network ──▶ MAPS (N, …)
                  ╰──▶ N ──▶ the graph's own number, N times ──▶ NETWORK int32 (N, 1)
 
-`histoserve export` does this to the networks of a pipeline's tiles. A graph from elsewhere is stamped by the command, in
-place; again after every change of it, or rows of both states could be mixed.
+`histoserve export` does this to the networks of a pipeline's tiles. A graph from elsewhere is stamped by the command,
+in place; again after every change of it, or rows of both states could be mixed.
 """
 
 import sys

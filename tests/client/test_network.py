@@ -29,7 +29,7 @@ def test_rows_of_one_network_pass_without_it() -> None:
 def test_rows_of_another_network_end_it(second: tuple[int, ...]) -> None:
     network = OneNetwork("nuclei")
     network.check(1, column(7))
-    with pytest.raises(ServerError, match="nuclei_tiles answered with two networks, 7 and 8: .*run it again"):
+    with pytest.raises(ServerError, match=r"nuclei_tiles answered with two networks, 7 and 8: .*run it again"):
         network.check(len(second), column(*second))
 
 

@@ -63,7 +63,7 @@ def test_only_rows_that_another_tile_can_reach_are_asked_about(contract: Callabl
     assert centroids(finished(rows, keep)) == kept
 
 
-def test_an_outline_that_lies_inside_another_far_from_the_seam_is_asked_about(contract: Callable[..., Contract]) -> None:
+def test_an_outline_inside_another_far_from_the_seam_is_asked_about(contract: Callable[..., Contract]) -> None:
     rows = Rows(contract(), 0.25)
     rows.take(TILES[:1], answer((0, 80, 50)))
     # Of the other tile, 60 px wide: it reaches in to x = 71.

@@ -72,7 +72,9 @@ def boxes_of(score: np.ndarray) -> np.ndarray:
 def tiles_answer(region: np.ndarray, score: np.ndarray, floor: np.ndarray, network: int = 7, k: int = K) -> Outputs:
     maps = score.astype(np.float16)[:, :, None, None].repeat(16, 3)
     networks = np.full((len(score), 1), network, np.int32)
-    kept = peakmap_filter(score, maps, region, networks, networks, boxes_of(score), floor, identity=1, k=k, threshold=THRESHOLD)
+    kept = peakmap_filter(
+        score, maps, region, networks, networks, boxes_of(score), floor, identity=1, k=k, threshold=THRESHOLD
+    )
     return {"TILE_REGION": kept.pop("REGION"), **kept, "NETWORK": networks}
 
 
@@ -304,7 +306,9 @@ def test_empty_glass_is_given_no_class(order: Order) -> None:
 
 
 def test_a_network_that_changes_on_the_way_ends_the_run(order: Order) -> None:
-    with pytest.raises(ServerError, match=r"answered with two networks, 7 and 8: .*replaced.*Nothing was written; run it again"):
+    with pytest.raises(
+        ServerError, match=r"answered with two networks, 7 and 8: .*replaced.*Nothing was written; run it again"
+    ):
         run(order, PeakWire(network=lambda request: 7 if request < 3 else 8))
     assert not order.out.exists()
 

@@ -74,7 +74,13 @@ def test_what_is_no_whole_image_is_refused(tile: bytes, message: str) -> None:
 @pytest.mark.parametrize("region", [[[np.nan, 0, 1, 1]], [[0, 0, 0, 5]], [[0, 0, 1, 1]] * 2, [[0, 0, 1]]])
 def test_a_bad_region_is_refused(region: list) -> None:
     with pytest.raises(ValueError, match="REGION"):
-        decode(np.array([encoded(picture(8), ".png")], object), np.array(region, np.float32), identity=9, tile_px=8, max_pixels=99)
+        decode(
+            np.array([encoded(picture(8), ".png")], object),
+            np.array(region, np.float32),
+            identity=9,
+            tile_px=8,
+            max_pixels=99,
+        )
 
 
 def test_no_tiles_give_no_images() -> None:

@@ -51,7 +51,9 @@ def joined(*tables: Rows) -> Rows:
 
 def filtered(table: Rows, k: int, floor: np.ndarray = NO_FLOOR) -> Rows:
     box = np.zeros((len(table["score"]), 1, 4 + table["score"].shape[1]), np.float32)
-    result = stage.peakmap_filter(**table, decoder=table["network"], box=box, floor=floor, identity=1, k=k, threshold=0.5)
+    result = stage.peakmap_filter(
+        **table, decoder=table["network"], box=box, floor=floor, identity=1, k=k, threshold=0.5
+    )
     del result["BOX"]
     # Of all tiles; as many as there are rows are as good.
     result["NETWORK"] = np.full((len(result["SCORE"]), 1), 7, np.int32)
@@ -260,11 +262,9 @@ def test_boxes_are_returned_in_level_0_pixels() -> None:
 @pytest.mark.parametrize("shape", [(2, 1, 7), (3, 1, 6), (3, 7)])
 def test_boxes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
     table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
+    rest = {"decoder": table["network"], "floor": NO_FLOOR, "identity": 1, "k": 2, "threshold": 0.5}
     with pytest.raises(ValueError, match=r"BOX is \[.*wanted \[3, boxes, 4 \+ 3\]"):
-        boxes = np.zeros(shape, np.float32)
-        stage.peakmap_filter(
-            **table, decoder=table["network"], box=boxes, floor=NO_FLOOR, identity=1, k=2, threshold=0.5
-        )
+        stage.peakmap_filter(**table, box=np.zeros(shape, np.float32), **rest)
 
 
 def test_no_peaks_at_all_is_a_mistake_of_the_config() -> None:

@@ -1,6 +1,7 @@
 """Of each nucleus that several tiles saw, one row stays, whatever the order of the rows."""
 
 import time
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -81,8 +82,8 @@ def crowd(seed: int, count: int) -> dict[str, np.ndarray]:
     # A row that came twice is another test's concern.
     _, once = np.unique(np.column_stack((box.astype(np.float32), tile)), axis=0, return_index=True)
     table = rows(*((*box[row], round(box[row, 2] * box[row, 3]), tile[row], cores[row]) for row in sorted(once)))
-    table["shape"] = random.integers(0, 256, table["shape"].shape, np.uint8) | random.integers(0, 2, (len(once), 1)) * 255
-    return {**table, "shape": table["shape"].astype(np.uint8)}
+    holes, full = random.integers(0, 256, table["shape"].shape), random.integers(0, 2, (len(once), 1)) * 255
+    return {**table, "shape": (holes | full).astype(np.uint8)}
 
 
 @given(seed=st.integers(0, 10**6), count=st.integers(0, 40))
@@ -167,12 +168,9 @@ def pile(count: int, side: float, tiles: int) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("side", [1e30, 1e9, 1e-44])
 def test_two_rows_of_absurd_size_take_no_time(side: float) -> None:
     start = time.perf_counter()
-    keep = None
-    try:
-        keep = seams(**pile(2, side, 2))["KEEP"].tolist()
-    except ValueError as error:
-        assert "BOX 0 is" in str(error)  # or else they are compared, and are the same
-    assert keep in (None, [False, True])
+    # Such boxes may also be refused, as those of no slide.
+    with suppress(ValueError):
+        assert seams(**pile(2, side, 2))["KEEP"].tolist() == [False, True]
     assert time.perf_counter() - start < 1
 
 
