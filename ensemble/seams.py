@@ -179,7 +179,8 @@ def _keep(
             columns, lines = last_column - first_column + 1, last_row - first_row + 1
             # Written so that no product can overflow.
             every = level == COARSEST or columns > populated[level] or lines > populated[level] // columns
-            cells, other = (1, level_head[level]) if every else (columns * lines, np.int64(-1))
+            cells = 1 if every else columns * lines
+            other = np.int64(level_head[level] if every else -1)
             for cell in range(cells):
                 left -= 1
                 if not every:

@@ -82,8 +82,8 @@ def watershed(
     `maps` uint8 (N, H, W, 3): foreground 0-255, edge strength 0-255, type; `region`, `core` float32 (N, 4): x, y,
     width, height, `l0_`. `margin_px`, in `t_` like `seam_px`, is what a client reads around a core; the rest: `Rules`.
     `network` and `decoder` int32 (N, 1) identify what made the maps, `identity` this stage.
-    Returns the outputs of `nuclei_tiles`, `l0_`: `TYPE_PROBABILITY` is the share of a nucleus' pixels that have its type,
-    a contour's first vertex is not repeated, and `CONTOUR_END` is where each contour ends in `CONTOUR`. Raises
+    Returns the outputs of `nuclei_tiles`, `l0_`: `TYPE_PROBABILITY` is the part of its pixels that have the type, a
+    contour's first vertex is not repeated, and `CONTOUR_END` is where each contour ends in `CONTOUR`. Raises
     ValueError, naming the tile, for regions and cores that do not fit.
     """
     rules = Rules(
