@@ -180,19 +180,19 @@ def _keep(
             # Written so that no product can overflow.
             every = level == COARSEST or columns > populated[level] or lines > populated[level] // columns
             cells = 1 if every else columns * lines
-            other = np.int64(level_head[level] if every else -1)
+            other = int(level_head[level]) if every else -1
             for cell in range(cells):
                 left -= 1
                 if not every:
                     column, grid_row = first_column + cell % columns, first_row + cell // columns
-                    other = head[_slot(level, column, grid_row, slots)]
+                    other = int(head[_slot(level, column, grid_row, slots)])
                 while other >= 0 and not lost:
                     left -= 1
                     if tile[other] != tile[row]:
                         share = _shared(row, other, box, area, shape, side, same_share)
                         left -= 2 * side * side if share > 0 else 0
                         lost = share >= same_share
-                    other = level_following[other] if every else following[other]
+                    other = int(level_following[other] if every else following[other])
                 if left < 0:
                     return int(row)
         if not lost:

@@ -231,7 +231,7 @@ def test_a_floor_of_the_wrong_length_is_refused_in_words(server: Server) -> None
         send(server, np.arange(2), np.full(3, np.nan, np.float32))
     rows = send(server, np.arange(30))
     box = np.zeros((len(rows["SCORE"]), 1, 7), np.float32)
-    given = {"REGION": rows.pop("TILE_REGION"), **rows, "BOX": box, "FLOOR": NO_FLOOR[:2]}
+    given = {"REGION": rows.pop("TILE_REGION"), **rows, "DECODER": rows["NETWORK"], "BOX": box, "FLOOR": NO_FLOOR[:2]}
     with pytest.raises(Refused, match=r"INVALID_ARGUMENT: peakmap_filter: FLOOR is \[2\], wanted \[3\]"):
         server.infer("peakmap_filter", given, TIMEOUT_S)
     assert len(send(server, np.arange(30))["SCORE"]) == len(rows["SCORE"])
