@@ -20,6 +20,8 @@ def label_map(maps: NDArray[np.uint8], rules: Rules) -> Labels:
     """Maps (H, W, 3) → labels (H, W)."""
     labels = step_1(maps, rules)
     labels = step_2(labels, maps, rules)
+    labels = without_small(labels, maps, rules.min_area_px)
+    labels = without_enclosed(labels)
     return in_raster_order(labels)
 
 
@@ -89,6 +91,31 @@ def weak_pairs(labels: Labels, edge: NDArray[np.uint8], kinds: NDArray[np.int_],
     pair = pair.reshape(-1)
     strength = np.bincount(pair, edge.ravel()[border[:, 2]], len(pairs))
     return pairs[strength < threshold * 255 * np.bincount(pair, minlength=len(pairs))]
+
+
+def without_small(labels: Labels, maps: NDArray[np.uint8], min_px: int) -> Labels:
+    """Pieces that are too small go to their neighbours; where all are, they are one nucleus."""
+    area = np.bincount(labels.ravel())
+    small = (area < min_px)[labels] & (labels > 0)
+    if not small.any():
+        return labels
+    result = flooded(maps[..., 1].astype(np.float64), np.where(small, 0, labels), labels > 0)
+    alone, _ = ndimage.label((result == 0) & (labels > 0))
+    return np.where(alone > 0, alone + labels.max(), result).astype(np.int32)
+
+
+def without_enclosed(labels: Labels) -> Labels:
+    """An instance that touches nothing but one other is part of it, until there is none."""
+    labels = np.pad(labels, 1)
+    changed = True
+    while changed:
+        changed = False
+        for label in np.unique(labels[labels > 0]):
+            inside = labels == label
+            beside = np.unique(labels[ndimage.binary_dilation(inside) & ~inside])
+            if len(beside) == 1 and beside[0] > 0:
+                labels[inside], changed = beside[0], True
+    return labels[1:-1, 1:-1]
 
 
 def split(inside: NDArray[np.bool_], ratio: float) -> Labels:

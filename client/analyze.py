@@ -18,6 +18,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import OutputError, Refused, ServerError, SlideError, WrongUsage
 from histoserve.client.grid import PlannedTile, grid, tile_size
+from histoserve.client.network import OneNetwork
 from histoserve.client.pipelines import PipelineRows, rows_of
 from histoserve.client.resolution import Resolution, check_network, resolve
 from histoserve.client.results.folder import LAST, ResultFolder
@@ -135,17 +136,19 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             plan = make_plan(order, slide, resolution, contract, watcher.phase)
         with _believing(order.pipeline):
             rows = make_rows(contract, resolution.mpp)
+        network = OneNetwork(order.pipeline)
         folder.require_room(_room(make_rows, plan, resolution.mpp))
         with _writing(folder.place):
             folder.set_previous_aside()
         watcher.planned(len(plan.tiles))
         with timings.phase("analysing"):
-            outcome = _run(order, slide, plan, rows, wire, watcher)
+            outcome = _run(order, slide, plan, rows, network, wire, watcher)
             plan.tissue.settle()
         with timings.phase("finishing"), _believing(f"{order.pipeline}_slide"):
-            rows.finish(wire.infer)
+            rows.finish(network.telling(wire.infer))
         with timings.phase("writing"), _writing(folder.place), _believing(order.pipeline):
-            write_geojson(folder.path(f"{order.pipeline}.geojson"), rows.features(), slide.viewer_origin)
+            of = f"{order.pipeline}/{slide.name}"
+            write_geojson(folder.path(f"{order.pipeline}.geojson"), of, rows.features(), slide.viewer_origin)
             overview = Overview(plan.thumbnail, slide.l0_size[0])
             overview.edge(plan.tissue.mask, plan.tissue.raster.side)
             rows.draw(overview)
@@ -154,7 +157,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         result = {
             "histoserve": client_version(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
-            "pipeline": describe_models(contract, versions),
+            "pipeline": {**describe_models(contract, versions), "network": network.identity},
             "encoding": str(order.encoding),
             "tiles": describe_tiles(len(plan.tiles), outcome.sent, outcome.failed),
             "tissue": plan.tissue.describe(),
@@ -189,7 +192,9 @@ def make_plan(
     return Plan(level, batch, survey.thumbnail, tissue, tiles)
 
 
-def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire, watcher: Watcher) -> Outcome:
+def _run(
+    order: Order, slide: Slide, plan: Plan, rows: PipelineRows, network: OneNetwork, wire: Wire, watcher: Watcher
+) -> Outcome:
     model = f"{order.pipeline}_tiles"
 
     def read(tile: PlannedTile) -> bytes:
@@ -199,7 +204,7 @@ def _run(order: Order, slide: Slide, plan: Plan, rows: PipelineRows, wire: Wire,
 
     def take(tiles: list[PlannedTile], outputs: Outputs) -> None:
         with _believing(model):
-            rows.take(tiles, outputs)
+            rows.take(tiles, network.check(len(tiles), outputs))
 
     steps = Steps(
         read=read,

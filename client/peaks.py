@@ -1,6 +1,6 @@
 """The peaks of a slide while its rows come in, and the floor that they make.
 
-A row is a tile that may be a peak: TILE_REGION, SCORE per type of lesion cell, FEATURE_MAP, NETWORK. A type's peaks
+A row is a tile that may be a peak: TILE_REGION, SCORE per type of lesion cell, FEATURE_MAP. A type's peaks
 are the K tiles of highest score among those that reach the threshold, equal scores by y, x, width, height. Once there
 are K, a tile with a lower score than the last of them cannot matter: that score is the type's floor.
 """
@@ -81,10 +81,7 @@ def _places(regions: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _by_position(rows: Outputs) -> Outputs:
-    """Each tile once; ValueError if two rows of one tile differ, or rows come from two networks."""
-    networks = np.unique(rows["NETWORK"])
-    if len(networks) > 1:
-        raise ValueError(f"rows of two networks, {networks[0]} and {networks[1]}")
+    """Each tile once; ValueError if two rows of one tile differ."""
     order = np.lexsort(_places(rows["TILE_REGION"]).T[::-1])
     ordered = {name: array[order] for name, array in rows.items()}
     placed = ordered["TILE_REGION"]

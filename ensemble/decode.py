@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.ensemble.cpus import cpus
+from histoserve.ensemble.identity import column
 from histoserve.ensemble.parameters import Range
 from histoserve.ensemble.picture import format_of
 from histoserve.ensemble.regions import checked_regions
@@ -27,13 +28,15 @@ def decode(
     tile: NDArray[np.object_],
     region: NDArray[np.float32],
     *,
+    identity: int,
     tile_px: Annotated[int, Range(8, 4096)],
     max_tiles: Annotated[int, Range(1, 4096)],
     max_pixels: Annotated[int, Range(1, 2**28)],
-) -> dict[str, NDArray[np.uint8]]:
+) -> dict[str, NDArray[np.generic]]:
     """Stage `<pipeline>_decode`: JPEG, PNG or PPM → RGB of the network's size.
 
-    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3). Shrinking is antialiased.
+    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3), and
+    `identity` for each as `NETWORK`. Shrinking is antialiased.
     Raises ValueError for more than `max_tiles`, for a tile that is no whole picture, has more than `max_pixels` or
     would be stretched, and for a bad region.
     """
@@ -46,7 +49,7 @@ def decode(
     image = np.empty((count, tile_px, tile_px, 3), np.uint8)
     # The list waits for all; the first failure is raised.
     list(POOL.map(partial(decode_into, max_pixels=max_pixels), image, range(count), tile, regions))
-    return {"IMAGE": image}
+    return {"IMAGE": image, "NETWORK": column(identity, count)}
 
 
 def decode_into(

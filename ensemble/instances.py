@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from histoserve.ensemble.compiled import compiled
 from histoserve.ensemble.components import EDGES, fill_holes, find_runs, join_runs, paint
-from histoserve.ensemble.flood import OUTSIDE, flood
+from histoserve.ensemble.flood import OUTSIDE, UNLABELLED, flood
 from histoserve.ensemble.rules import Rules
 
 LEVELS = 256
@@ -74,3 +74,48 @@ def split_by_edges(mask: NDArray[np.uint8], edge: NDArray[np.uint8], rules: Rule
     labels = seeded(mask, edge, rules)
     flood(labels.reshape(-1), edge.reshape(-1), mask.shape[1], LEVELS)
     return labels
+
+
+def absorb_small(labels: NDArray[np.int32], edge: NDArray[np.uint8], min_px: int) -> None:
+    """Gives the pixels of pieces smaller than `min_px` to the neighbours that they touch, in place.
+
+    Both steps may cut off a piece of a few pixels, which is no nucleus. Its pixels are flooded once more, from the
+    pieces that are large enough; where none touches, all of it is one nucleus, since the mask has no smaller ones.
+    """
+    area = np.bincount(np.maximum(labels, 0).reshape(-1))
+    small = (area > 0) & (area < min_px)
+    small[0] = False
+    if not small.any():
+        return
+    labels[small[np.maximum(labels, 0)]] = UNLABELLED
+    flood(labels.reshape(-1), edge.reshape(-1), labels.shape[1], LEVELS)
+    runs = find_runs((labels == UNLABELLED).view(np.uint8))
+    component, _ = join_runs(runs, labels.shape[1], EDGES)
+    paint(labels.reshape(-1), runs, component + np.int32(len(area)))
+
+
+@compiled("void(int32[::1], int64, int32[::1])")
+def _only_neighbours(labels: NDArray[np.int32], stride: int, only: NDArray[np.int32]) -> None:
+    """Into `only`, 0 before: the label that is the only one beside each instance; OUTSIDE where there are others."""
+    for pixel in range(stride, len(labels) - stride):
+        label = labels[pixel]
+        if label > 0:
+            for neighbour in (pixel - stride, pixel - 1, pixel + 1, pixel + stride):
+                beside = labels[neighbour]
+                if beside != label and only[label] != beside:
+                    only[label] = beside if only[label] == 0 else OUTSIDE
+
+
+def absorb_enclosed(labels: NDArray[np.int32]) -> None:
+    """Gives an instance that touches nothing but one other to that one, in place: its outline would lie in the other's.
+
+    So does one that, once that is done, touches but one other; each round leaves fewer.
+    """
+    while True:
+        only = np.zeros(labels.max(initial=0) + 1, np.int32)
+        _only_neighbours(labels.reshape(-1), labels.shape[1], only)
+        enclosed = only > 0
+        if not enclosed.any():
+            return
+        inside = labels > 0
+        labels[inside] = np.where(enclosed, only, np.arange(len(only), dtype=np.int32))[labels[inside]]

@@ -3,10 +3,10 @@
     rows of a request ─▶ peakmap_filter ─▶ fewer rows ┐
     rows of a request ─▶ peakmap_filter ─▶ fewer rows ┴▶ one behind the other, in any order ─▶ peakmap_select ─▶ peaks
 
-A row is a tile: its `REGION` (x, y, width, height in level-0 px), its `SCORE` for each type (0-1), its `FEATURE_MAP`,
-and `NETWORK`, the identity of the network that made them; for display also `BOX`, where a detector saw what in it. A
-tile *has* a type if its score reaches the threshold; the *peaks* of a type are the K tiles of highest score among those
-that have it (CN115601749B [0059-0065]), equal scores by position: by y, then x, then width, then height. Which they are
+A row is a tile: its `REGION` (x, y, width, height in level-0 px), its `SCORE` for each type (0-1), its `FEATURE_MAP`;
+for display also `BOX`, where a detector saw what in it. Beside the rows goes `NETWORK` of every tile looked at. A tile
+*has* a type if its score reaches the threshold; the *peaks* of a type are the K tiles of highest score among those that
+have it (CN115601749B [0059-0065]), equal scores by position: by y, then x, then width, then height. Which they are
 depends neither on the order of the rows, nor on rows that came twice, nor on how often they were filtered:
 `filter(filter(A) + filter(B)) == filter(A + B)`.
 """
@@ -18,6 +18,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.ensemble.identity import check_one_network, mixed
 from histoserve.ensemble.parameters import Range, Share
 from histoserve.ensemble.regions import checked_regions
 
@@ -50,22 +51,26 @@ def peakmap_filter(
     feature_map: NDArray[np.float16],
     region: NDArray[np.float32],
     network: NDArray[np.int32],
+    decoder: NDArray[np.int32],
     box: NDArray[np.float32],
     floor: NDArray[np.float32],
     *,
+    identity: int,
     k: Annotated[int, Range(1, 4096)],
     threshold: Share,
 ) -> dict[str, NDArray]:
     """The rows that can still be peaks of their slide, by position, each once.
 
-    `score` (N, types), `feature_map` (N, c, h, w), `region` (N, 4), `network` (N, 1), `box` (N, boxes, 4 + types): x,
+    `score` (N, types), `feature_map` (N, c, h, w), `region` (N, 4), `network` and `decoder` (N, 1) what
+    made them, `identity` this stage, `box` (N, boxes, 4 + types): x,
     y, width and height in parts of the tile and a score for each type, 0 for none. A score under its type's `floor`
     (types,) cannot matter any more, since K tiles with a score as high as the floor are known; −1 for none.
-    Returns `REGION`, `SCORE`, `FEATURE_MAP`, `NETWORK` and `BOX`, its boxes in level-0 px, of the U ≤ N rows. Raises
-    ValueError as `distinct` does, for boxes of another shape or out of range, for a floor of another length or one that
-    is no number, and for a kept feature map that is not finite.
+    Returns `REGION`, `SCORE`, `FEATURE_MAP` and `BOX`, its boxes in level-0 px, of the U ≤ N rows, and `NETWORK` of all
+    N, so that a change of networks shows where no tile has a type. Raises ValueError as `distinct` does, for boxes of
+    another shape or out of range, for a floor of another length or one that is no number, and for a kept feature map
+    that is not finite.
     """
-    tiles = distinct(region, score, feature_map, network, k)
+    tiles = distinct(region, score, feature_map, k)
     types = score.shape[1]
     if box.ndim != 3 or (len(box), box.shape[2]) != (len(region), 4 + types):
         wanted = f"[{len(region)}, boxes, 4 + {types}]"
@@ -89,7 +94,7 @@ def peakmap_filter(
         "REGION": tiles.region[kept],
         "SCORE": tiles.score[kept],
         "FEATURE_MAP": finite_maps(feature_map, row),
-        "NETWORK": network[row],
+        "NETWORK": mixed({"NETWORK": network, "DECODER": decoder}, len(region), identity),
         "BOX": l0_boxes(box[row], tiles.region[kept]),
     }
 
@@ -114,13 +119,15 @@ def peakmap_select(
 ) -> dict[str, NDArray]:
     """The peaks of a slide, from its rows (CN115601749B [0059-0074]).
 
-    Arguments as those of `peakmap_filter`. Returns, each type's peaks from the highest score to the lowest,
-    `PEAK_REGION` float32 (types, K, 4), 0 where there is none; `PEAK_SCORE` float32 (types, K), −1 where there is none;
-    `PEAK_MAP` float16 (P, c, h, w): the all-zero map, then that of each tile that is a peak of any type, by position;
-    `PEAK_INDEX` int32 (types, K): rows of `PEAK_MAP`, −1 where there is none, but a type without any tile has the
-    all-zero map. Raises ValueError as `distinct` does, and for a peak's feature map that is not finite.
+    Arguments as those of `peakmap_filter`, but `network` (W, 1) is that of any number of the slide's tiles.
+    Returns, each type's peaks from the highest score to the lowest, `PEAK_REGION` float32 (types, K, 4), 0 where there
+    is none; `PEAK_SCORE` float32 (types, K), −1 where there is none; `PEAK_MAP` float16 (P, c, h, w): the all-zero map,
+    then that of each tile that is a peak of any type, by position; `PEAK_INDEX` int32 (types, K): rows of `PEAK_MAP`,
+    −1 where there is none, but a type without any tile has the all-zero map. Raises ValueError as `distinct` does, for
+    tiles of two networks, and for a peak's feature map that is not finite.
     """
-    tiles = distinct(region, score, feature_map, network, k)
+    check_one_network(network, len(region))
+    tiles = distinct(region, score, feature_map, k)
     types = score.shape[1]
     if math.prod(feature_map.shape[1:]) > max_map_values:
         raise ValueError(
@@ -149,23 +156,20 @@ def distinct(
     region: NDArray[np.float32],
     score: NDArray[np.float32],
     feature_map: NDArray[np.float16],
-    network: NDArray[np.int32],
     k: int,
 ) -> Tiles:
     """Each tile once.
 
     Raises ValueError for tensors of unequal lengths or wrong ranks, regions that are none, scores outside 0-1 or not a
-    number, rows of two networks, and a region that came twice with different contents.
+    number, and a region that came twice with different contents.
     """
     if k < 1:
         raise ValueError(f"k must be 1 or more, got {k}: correct the model's config")
     count = len(region)
     check_shape("SCORE", score, count, "types")
     check_shape("FEATURE_MAP", feature_map, count, "channels, height, width")
-    check_shape("NETWORK", network, count, "1")
     checked_regions("REGION", region, count)
     check_scores(region, score)
-    check_network(region, network)
     # Adding zero makes −0.0 and 0.0 the same bits too.
     x, y, width, height = region.T + np.float32(0)
     order = np.lexsort((height, width, x, y))
@@ -178,8 +182,7 @@ def distinct(
 
 def check_shape(name: str, tensor: NDArray, count: int, axes: str) -> None:
     wanted = f"[{count}, {axes}]"
-    last = axes == "1" and tensor.shape[1:] != (1,)
-    if tensor.ndim != 2 + axes.count(",") or len(tensor) != count or last:
+    if tensor.ndim != 2 + axes.count(",") or len(tensor) != count:
         raise ValueError(f"{name} is {list(tensor.shape)}, wanted {wanted}: one for each row of REGION")
 
 
@@ -191,16 +194,6 @@ def check_scores(region: NDArray[np.float32], score: NDArray[np.float32]) -> Non
         raise ValueError(
             f"SCORE {index}, of the region {region[index].tolist()}, is {score[index].tolist()}; wanted a number from 0"
             " to 1 for each type"
-        )
-
-
-def check_network(region: NDArray[np.float32], network: NDArray[np.int32]) -> None:
-    other = network[:, 0] != network[:1, 0]
-    if other.any():
-        index = int(other.argmax())
-        raise ValueError(
-            f"rows of two networks are mixed: NETWORK 0 is {network[0, 0]}, NETWORK {index}, of the region"
-            f" {region[index].tolist()}, is {network[index, 0]}; a slide's rows come from one: send its tiles again"
         )
 
 

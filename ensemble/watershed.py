@@ -1,6 +1,6 @@
 """Stage `nuclei_watershed`: the network's maps → one row for each nucleus.
 
-    MAPS ──threshold, fill──▶ mask ──instances──▶ step 1 ──merge──▶ step 2 ──measure, outline──▶ rows in level-0 pixels
+    MAPS ──threshold, fill──▶ mask ──instances──▶ step 1 ──merge──▶ step 2 ──absorb──▶ nuclei ──measure, outline──▶ rows
 
 Nothing is scaled by a tile's own minimum or maximum, and every decision is made from integers or within one object, so
 a nucleus comes out the same whichever tile holds it. `t_` marks pixels of a tile's maps, `l0_` level-0 pixels of the
@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.ensemble.cpus import cpus
-from histoserve.ensemble.instances import framed_mask_and_edge, split_by_edges
+from histoserve.ensemble.identity import mixed
+from histoserve.ensemble.instances import absorb_enclosed, absorb_small, framed_mask_and_edge, split_by_edges
 from histoserve.ensemble.measure import Measures, measure, renumber
 from histoserve.ensemble.merge import merge_and_split
 from histoserve.ensemble.outline import outlines
 from histoserve.ensemble.parameters import Range, Share, TilePx
 from histoserve.ensemble.regions import checked_regions
 from histoserve.ensemble.rules import Rules
+from histoserve.ensemble.shape import BYTES, shapes
 
 POOL = ThreadPoolExecutor(cpus(), "watershed")
 """The kernels run without Python's lock: one tile, one thread."""
@@ -46,6 +48,8 @@ def find_nuclei(maps: NDArray[np.uint8], rules: Rules) -> Nuclei:
     mask, edge = framed_mask_and_edge(maps, rules.foreground_level)
     labels = split_by_edges(mask, edge, rules)
     merge_and_split(labels, edge, measure(labels, maps), rules)
+    absorb_small(labels, edge, rules.min_area_px)
+    absorb_enclosed(labels)
     renumber(labels)
     return Nuclei(labels, measure(labels, maps))
 
@@ -63,7 +67,10 @@ def watershed(
     maps: NDArray[np.uint8],
     region: NDArray[np.float32],
     core: NDArray[np.float32],
+    network: NDArray[np.int32],
+    decoder: NDArray[np.int32],
     *,
+    identity: int,
     margin_px: TilePx,
     seam_px: Annotated[int, Range(0, "margin_px")],
     foreground_threshold: Share,
@@ -81,9 +88,11 @@ def watershed(
 
     `maps` uint8 (N, H, W, 3): foreground 0-255, edge strength 0-255, type; `region`, `core` float32 (N, 4): x, y,
     width, height, `l0_`. `margin_px`, in `t_` like `seam_px`, is what a client reads around a core; the rest: `Rules`.
-    Returns the outputs of `nuclei_tiles`, `l0_`: a contour's first vertex is not repeated, and `CONTOUR_END` is where
-    each contour ends in `CONTOUR`. Raises ValueError, naming the tile, for regions and cores that do not fit, and for
-    more than `max_maps` maps or `max_map_px` pixels in one.
+    `network` and `decoder` int32 (N, 1) identify what made the maps, `identity` this stage.
+    Returns the outputs of `nuclei_tiles`, `l0_`: `TYPE_PROBABILITY` is the part of its pixels that have the type, a
+    contour's first vertex is not repeated, and `CONTOUR_END` is where each contour ends in `CONTOUR`. Raises
+    ValueError, naming the tile, for regions and cores that do not fit, and for more than `max_maps` maps or
+    `max_map_px` pixels in one.
     """
     rules = Rules(
         foreground_threshold,
@@ -104,8 +113,9 @@ def watershed(
     regions = checked_regions("REGION", region, len(maps))
     cores = checked_regions("CORE", core, len(maps))
     check_overlap(regions, cores)
+    decided = mixed({"NETWORK": network, "DECODER": decoder}, len(maps), identity)
     tiles = list(POOL.map(partial(rows, seam_px=seam_px, rules=rules), maps, regions, cores))
-    return joined(tiles)
+    return joined(tiles) | {"NETWORK": decided}
 
 
 def checked_maps(maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -152,6 +162,7 @@ def rows(
         "TYPE": of.type[kept],
         "TYPE_PROBABILITY": of.votes[kept] / of.area[kept],
         "AREA": of.area[kept] * l0_per_t.prod(),
+        "SHAPE": shapes(nuclei.labels, kept, of.box[kept], of.first[kept]),
         "CONTOUR": origin + vertices * l0_per_t,
         "CONTOUR_END": ends,
     }
@@ -163,6 +174,7 @@ EMPTY: dict[str, NDArray[np.generic]] = {
     "TYPE": np.empty(0, np.uint8),
     "TYPE_PROBABILITY": np.empty(0, np.float32),
     "AREA": np.empty(0, np.float32),
+    "SHAPE": np.empty((0, BYTES), np.uint8),
     "CONTOUR": np.empty((0, 2), np.float32),
     "CONTOUR_END": np.empty(0, np.int32),
 }

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import histoserve.export
+from histoserve.export.stamp import stamp
 
 OPSET = 18
 
@@ -70,6 +71,8 @@ class ServedGraph:
     """Sizes that all models of the pipeline share: name → tensor → axis, counted from the last (−1)."""
     at_once: Rows | None = None
     """The most rows that another stage puts into one request, where no client can choose fewer."""
+    stamped: bool = False
+    """Whether the graph says which graph it is, in an output NETWORK: those that decide rows do."""
 
 
 def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
@@ -106,6 +109,8 @@ def onnx_from_module(served: ServedGraph) -> onnx.ModelProto:
     }
     for key, value in {**identity, **served.parameters}.items():
         graph.metadata_props.add(key=key, value=value)
+    if served.stamped:
+        stamp(graph)
     onnx.checker.check_model(graph, full_check=True)
     return graph
 
@@ -138,6 +143,7 @@ def code_sha256(module: nn.Module) -> str:
     folder = Path(next(iter(histoserve.export.__path__))).resolve()
     sources = {Path(inspect.getfile(type(part))).resolve() for part in module.modules()}
     digest = hashlib.sha256()
-    for path in [folder / "graph.py", *sorted(path for path in sources if path.is_relative_to(folder / "networks"))]:
+    shared = [folder / "graph.py", folder / "stamp.py"]
+    for path in [*shared, *sorted(path for path in sources if path.is_relative_to(folder / "networks"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,7 +16,10 @@ import tritonclient.grpc as triton_grpc
 from shapely import STRtree
 from shapely.geometry import shape
 
+from histoserve.client.encode import Encoding, encode
+from histoserve.client.errors import Refused
 from histoserve.client.phantom import write_phantom
+from histoserve.client.wire import Server
 from histoserve.deploy.local.triton import LocalTriton
 
 REPOSITORY = Path(__file__).parents[1] / "model_repository"
@@ -145,8 +148,54 @@ def test_small_tiles_find_the_nuclei_of_one_large_tile(phantom: Path, tmp_path: 
     assert np.mean(best_iou(large, small) >= 0.5) >= MATCHED
 
 
+def shared_parts(nuclei: list) -> list[float]:
+    """Of each two that meet, the part of the smaller that both have."""
+    pairs = [(a, b) for a, b in STRtree(nuclei).query(nuclei, predicate="intersects").T if a < b]
+    return [nuclei[a].intersection(nuclei[b]).area / min(nuclei[a].area, nuclei[b].area) for a, b in pairs]
+
+
 def test_no_nucleus_is_doubled(expected: bytes) -> None:
     nuclei = [shape(feature["geometry"]) for feature in json.loads(expected)["features"]]
-    pairs = [(a, b) for a, b in STRtree(nuclei).query(nuclei, predicate="intersects").T if a < b]
-    overlaps = [nuclei[a].intersection(nuclei[b]).area / nuclei[a].union(nuclei[b]).area for a, b in pairs]
-    assert max(overlaps, default=0) < 0.5
+    assert max(shared_parts(nuclei), default=0) <= 0.5
+
+
+def test_a_real_slide_has_no_doubles_and_no_nucleus_too_small_to_be_one(
+    shared: Path, server: LocalTriton, tmp_path: Path
+) -> None:
+    slide = shared / "slides" / "CMU-1-Small-Region.svs"
+    subprocess.run(command(slide, tmp_path / "out", "--server", server.grpc), check=True, timeout=300)
+    path = tmp_path / "out" / "nuclei.geojson"
+    doubles = sum(part > 0.5 for part in shared_parts(nuclei_of(path)))
+    features = json.loads(path.read_text())["features"]
+    print(f"{doubles} doubles among {len(features)} nuclei")
+    assert doubles == 0
+    assert len(features) > 2000
+    # 50 px of 0.25 µm.
+    assert min(each["properties"]["measurements"]["Area µm^2"] for each in features) >= 3.12
+    assert len({each["id"] for each in features}) == len(features)
+
+
+def test_rows_of_two_networks_are_refused_in_words(server: LocalTriton) -> None:
+    rows = {"CENTROID": (1, 2), "BOX": (1, 4), "TYPE_PROBABILITY": (1,), "AREA": (1,), "CORE": (1, 4)}
+    tensors = {name: np.ones(dims, np.float32) for name, dims in rows.items()}
+    tensors |= {"TYPE": np.ones(1, np.uint8), "SHAPE": np.ones((1, 72), np.uint8), "TILE_INDEX": np.ones(1, np.int32)}
+    wire = Server(server.grpc)
+    one = wire.infer("nuclei_slide", {**tensors, "NETWORK": np.array([[7], [7]], np.int32)}, 60.0)
+    assert one["KEEP"].tolist() == [True]
+    with pytest.raises(Refused, match=r"INVALID_ARGUMENT: .*nuclei_slide: rows of two networks are mixed"):
+        wire.infer("nuclei_slide", {**tensors, "NETWORK": np.array([[7], [8]], np.int32)}, 60.0)
+
+
+def test_a_parameter_of_any_stage_makes_another_network(server: LocalTriton, tmp_path: Path) -> None:
+    tile = {"TILE": [encode(np.full((64, 64, 3), 240, np.uint8), Encoding())] * 2}
+    request = {**tile, **{name: np.array([[0, 0, 64, 64]] * 2, np.float32) for name in ("REGION", "CORE")}}
+    found = [Server(server.grpc).infer("nuclei_tiles", request, 60.0)["NETWORK"]]
+    copy = Path(shutil.copytree(REPOSITORY, tmp_path / "repository"))
+    for model, old, new in (("watershed", '"50"', '"60"'), ("decode", '"512"', '"256"')):
+        config = copy / f"nuclei_{model}" / "config.pbtxt"
+        config.write_text(config.read_text().replace(old, new))
+        with LocalTriton(copy, models=["nuclei_tiles", "nuclei_slide"], state=tmp_path / "state") as triton:
+            found.append(Server(triton.grpc).infer("nuclei_tiles", request, 60.0)["NETWORK"])
+    # No nucleus was found, and yet each window says who looked.
+    assert [network.shape for network in found] == [(2, 1)] * 3
+    assert len({number for network in found for number in network[:, 0].tolist()}) == 3

@@ -22,10 +22,14 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "TYPE": (np.uint8, ()),
     "TYPE_PROBABILITY": (np.float32, ()),
     "AREA": (np.float32, ()),
+    "SHAPE": (np.uint8, (72,)),
     "TILE_INDEX": (np.int32, ()),
     "CORE": (np.float32, (4,)),
 }
 """What `nuclei_slide` takes of each nucleus, in level-0 px; all but CORE are outputs of `nuclei_tiles`."""
+
+ROUNDING_PX = 1.0
+"""Of float32 coordinates, with room: rows sent needlessly change nothing."""
 
 DRAWN_AT_ONCE = 10_000
 """Outlines given to OpenCV together: few calls, little memory."""
@@ -41,8 +45,6 @@ class Rows:
         self._types = contract.names("types")
         self._slide_model = f"{contract.pipeline}_slide"
         self._mpp = slide_mpp
-        # Twice the server's seam: both rows of a nucleus that two tiles saw lie inside, though their centres differ.
-        self._l0_seam = 2 * contract.number("seam_px") * contract.mpp / slide_mpp
         self._batches: list[Outputs] = []
         self._nuclei = _joined([])
 
@@ -72,7 +74,7 @@ class Rows:
         self._batches.clear()
         # By tile, then by position: what is sent does not depend on when a row came.
         order = _order(nuclei, ["TILE_INDEX", "CENTROID", "BOX", "TYPE", "AREA"])
-        near = _near_seam(nuclei["CENTROID"][order], nuclei["CORE"][order], self._l0_seam)
+        near = _near_seam(nuclei["BOX"][order], nuclei["CORE"][order])
         keep = ~near
         if near.any():
             answer = infer(self._slide_model, {name: nuclei[name][order[near]] for name in FIELDS})["KEEP"]
@@ -98,7 +100,7 @@ class Rows:
             measurements = {
                 "Area µm^2": round(areas[i] * self._mpp**2, 2),
                 "Area px^2": round(areas[i], 2),
-                "Type probability": round(float(nuclei["TYPE_PROBABILITY"][i]), 4),
+                "Type share of pixels": round(float(nuclei["TYPE_PROBABILITY"][i]), 4),
                 "Centroid X px": round(centroids[i, 0], 2),
                 "Centroid Y px": round(centroids[i, 1], 2),
             }
@@ -198,7 +200,14 @@ def _order(nuclei: Outputs, names: Sequence[str]) -> NDArray[np.int64]:
     return np.lexsort(keys[::-1])
 
 
-def _near_seam(centroid: NDArray[np.float32], core: NDArray[np.float32], l0_seam: float) -> NDArray[np.bool_]:
-    """(M, 2) and (M, 4) → which lie within `l0_seam` of their core's border, or beyond it."""
-    inside = np.minimum(centroid - core[:, :2], core[:, :2] + core[:, 2:] - centroid).min(axis=1)
-    return np.asarray(inside <= l0_seam)
+def _near_seam(box: NDArray[np.float32], core: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(M, 4) and (M, 4) → which rows another tile's row can lie on.
+
+    Those whose boxes come as near to their own core's border as any box reaches beyond its own: whatever lies on this
+    row from outside does not reach farther in.
+    """
+    # In float64: a slide's far end in float32 is exact to a few hundredths of a pixel only.
+    own, whole = box.astype(np.float64), core.astype(np.float64)
+    before, behind = own[:, :2] - whole[:, :2], (whole[:, :2] + whole[:, 2:]) - (own[:, :2] + own[:, 2:])
+    inside = np.minimum(before, behind).min(axis=1)
+    return np.asarray(inside <= max(0.0, -inside.min(initial=0.0)) + ROUNDING_PX)

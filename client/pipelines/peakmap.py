@@ -22,8 +22,8 @@ from histoserve.client.wire import Arrays, Outputs
 DIGITS = 6
 """Of scores, attention and probabilities in the files: no more than a float32 has."""
 
-SLIDE_INPUTS = ("TILE_REGION", "SCORE", "FEATURE_MAP", "NETWORK")
-"""Of a row, what decides; the rest is for display."""
+SLIDE_INPUTS = ("TILE_REGION", "SCORE", "FEATURE_MAP")
+"""Of a row, what decides; the rest is for display. NETWORK is added by whoever calls."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,13 @@ class Rows:
     def features(self) -> Iterator[dict[str, Any]]:
         """As PipelineRows.features; a tile that is a peak of two types comes twice; by number, then its boxes."""
         for peak in self._peaks:
+            name = f"{self._types[peak.type]} {peak.rank + 1}"
             classification = {"name": self._types[peak.type], "color": _colour(peak.type)}
             measurements = {"Score": round(peak.score, DIGITS), "Attention": round(peak.attention, DIGITS)}
-            yield detection(_corners(peak.l0_region), classification, {**measurements, "Number": peak.number})
+            yield detection(_corners(peak.l0_region), classification, {**measurements, "Number": peak.number}, name)
             for box in peak.l0_boxes:
                 seen = {"Score": round(float(box[4]), DIGITS), "Number": peak.number}
-                yield detection(_corners(box[:4]), classification, seen)
+                yield detection(_corners(box[:4]), classification, seen, f"{name}: cell")
 
     def draw(self, overview: Overview) -> None:
         """As PipelineRows.draw; the peaks with their numbers, the first ones on top."""
@@ -202,7 +203,6 @@ def _check(outputs: Outputs, tiles: Sequence[PlannedTile], types: int, known: Ou
         "TILE_REGION": (np.float32, (count, 4)),
         "SCORE": (np.float32, (count, types)),
         "FEATURE_MAP": (np.float16, (count, *maps)),
-        "NETWORK": (np.int32, (count, 1)),
         "BOX": (np.float32, (count, *boxes[:1], 4 + types)),
     }
     for name, (dtype, dims) in wanted.items():

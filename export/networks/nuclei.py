@@ -131,5 +131,6 @@ def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
             outputs=("MAPS",),
             dynamic={"IMAGE": {0: "N", 1: "H", 2: "W"}},
             parameters={"mpp": "0.25", "types": ",".join(TYPES)},
+            stamped=True,
         )
     ]

@@ -92,21 +92,17 @@ class Head(nn.Module):
 class ExtractedTiles(nn.Module):
     """The served graph: tiles → rows; the boxes are for display."""
 
-    identity: Tensor
-
     def __init__(self, extractor: Extractor, feature: str):
         super().__init__()
         self.standardise, self.extractor, self.feature = Standardise(), extractor, feature
-        self.register_buffer("identity", torch.tensor([[identity(extractor)]], dtype=torch.int32), persistent=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """RGB uint8 (N, 128, 128, 3) → scores (N, types), feature maps float16 (N, c, h, w), identity (N, 1), boxes."""
+        """RGB uint8 (N, 128, 128, 3) → scores (N, types), feature maps float16 (N, c, h, w), boxes."""
         maps = self.extractor.backbone(self.standardise(image))
         raw = self.extractor.head(maps)
         return (
             self.extractor.score(raw),
             feature_map(maps, self.feature).half(),
-            self.identity.expand(image.shape[0], 1),
             self.extractor.boxes(raw),
         )
 
@@ -123,7 +119,7 @@ class SlideProbability(nn.Module):
 
 
 def identity(extractor: Extractor) -> int:
-    """31 bits of the sha256 of the extractor's weights: rows of two networks cannot be taken for those of one."""
+    """31 bits of the sha256 of the extractor's weights, by which training knows its feature maps again."""
     return int(weights_sha256(extractor)[:8], 16) >> 1
 
 
@@ -154,7 +150,7 @@ def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
             module=ExtractedTiles(extractor, feature),
             example=(torch.zeros(2, TILE_PX, TILE_PX, 3, dtype=torch.uint8),),
             inputs=("IMAGE",),
-            outputs=("SCORE", "FEATURE_MAP", "NETWORK", "BOX"),
+            outputs=("SCORE", "FEATURE_MAP", "BOX"),
             dynamic={"IMAGE": {0: "N"}},
             parameters={
                 "mpp": str(MPP),
@@ -165,6 +161,7 @@ def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
             },
             max_batch_size=32,
             sizes=SIZES,
+            stamped=True,
         ),
         ServedGraph(
             model="peakmap_encoder",

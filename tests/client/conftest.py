@@ -33,6 +33,7 @@ class DiscWire:
     """Fits `connect.Wire`; `before` is called with the regions of a request and may raise."""
 
     before: Callable[[NDArray[Any]], None] = lambda regions: None
+    network: Callable[[int], int] = lambda request: 7
     settings: Contract = field(default_factory=disc_contract)
     requests: list[int] = field(default_factory=list)
     """Tiles in each request."""
@@ -56,7 +57,8 @@ class DiscWire:
         self.before(arrays["REGION"])
         self.requests.append(len(arrays["TILE"]))
         tiles = zip(arrays["TILE"], arrays["REGION"], arrays["CORE"], strict=True)
-        return joined([discs(i, *tile) for i, tile in enumerate(tiles)])
+        rows = joined([discs(i, *tile) for i, tile in enumerate(tiles)])
+        return {**rows, "NETWORK": np.full((len(arrays["TILE"]), 1), self.network(len(self.requests)), np.int32)}
 
 
 def inside(centroid: NDArray[Any], core: NDArray[Any], seam: float) -> NDArray[np.bool_]:
@@ -83,6 +85,7 @@ def discs(index: int, image: bytes, region: NDArray[Any], core: NDArray[Any]) ->
         "TYPE": np.where(darkest < 100, 1, 2).astype(np.uint8),
         "TYPE_PROBABILITY": np.full(len(mine), 0.75, np.float32),
         "AREA": (found[1:, 4][mine] * scale**2).astype(np.float32),
+        "SHAPE": np.full((len(mine), 72), 255, np.uint8),
         "CONTOUR": corners.reshape(-1, 2).astype(np.float32),
         "CONTOUR_END": np.full(len(mine), 4, np.int32),
         "TILE_INDEX": np.full(len(mine), index, np.int32),

@@ -28,6 +28,7 @@ def answer(*nuclei: tuple[int, float, float], shape: Any = SQUARE) -> dict[str, 
         "TYPE": np.array([1 + i % 2 for i in range(len(nuclei))], np.uint8),
         "TYPE_PROBABILITY": np.full(len(nuclei), 0.5, np.float32),
         "AREA": np.full(len(nuclei), 4, np.float32),
+        "SHAPE": np.full((len(nuclei), 72), 255, np.uint8),
         "CONTOUR": (centroid[:, None] + shape).reshape(-1, 2),
         "CONTOUR_END": np.arange(1, len(nuclei) + 1, dtype=np.int32) * len(shape),
         "TILE_INDEX": np.array([nucleus[0] for nucleus in nuclei], np.int32),
@@ -47,24 +48,28 @@ def centroids(features: list[dict[str, Any]]) -> list[tuple[float, float]]:
     ]
 
 
-def test_only_rows_near_a_seam_are_asked_about(contract: Callable[..., Contract]) -> None:
-    rows = Rows(contract(), 0.25)  # seam 6 px, so 12 px and nearer are asked about
-    rows.take(TILES, answer((0, 50, 50), (0, 88, 50), (0, 103, 50), (1, 87, 50), (1, 150, 87)))
+def test_only_rows_that_another_tile_can_reach_are_asked_about(contract: Callable[..., Contract]) -> None:
+    rows = Rows(contract(), 0.25)
+    # All are 2 px wide. The third reaches 4 px beyond its core, so what lies within 4 px (and 1 for rounding) is asked.
+    rows.take(TILES, answer((0, 50, 50), (0, 94, 50), (0, 103, 50), (1, 106, 50), (1, 107.5, 50), (1, 150, 87)))
 
     def keep(arrays: Any) -> list[bool]:
-        np.testing.assert_array_equal(arrays["CENTROID"], [(88, 50), (103, 50), (87, 50)])
+        np.testing.assert_array_equal(arrays["CENTROID"], [(94, 50), (103, 50), (106, 50)])
         np.testing.assert_array_equal(arrays["TILE_INDEX"], [5, 5, 6])
         np.testing.assert_array_equal(arrays["CORE"][:, 0], [0, 0, 100])
         return [True, False, True]
 
-    assert centroids(finished(rows, keep)) == [(50, 50), (87, 50), (88, 50), (150, 87)]
+    kept = [(50, 50), (94, 50), (106, 50), (107.5, 50), (150, 87)]
+    assert centroids(finished(rows, keep)) == kept
 
 
-def test_the_seam_grows_on_a_finer_slide(contract: Callable[..., Contract]) -> None:
-    rows = Rows(contract(), 0.125)
-    rows.take(TILES, answer((0, 50, 50), (0, 77, 50)))
+def test_an_outline_inside_another_far_from_the_seam_is_asked_about(contract: Callable[..., Contract]) -> None:
+    rows = Rows(contract(), 0.25)
+    rows.take(TILES[:1], answer((0, 80, 50)))
+    # Of the other tile, 60 px wide: it reaches in to x = 71.
+    rows.take(TILES[1:], answer((0, 101, 50), shape=SQUARE * 30) | {"BOX": np.array([[71, 20, 60, 60]], np.float32)})
 
-    assert centroids(finished(rows, lambda arrays: [False] * len(arrays["TYPE"]))) == [(50, 50)]
+    assert centroids(finished(rows, lambda arrays: arrays["TILE_INDEX"] == 6)) == [(101, 50)]
 
 
 def test_the_order_of_arrival_does_not_matter(contract: Callable[..., Contract]) -> None:
@@ -98,6 +103,7 @@ def test_a_feature_is_what_qupath_reads(contract: Callable[..., Contract]) -> No
     assert feature["properties"]["classification"]["name"] == "dark"
     assert len(feature["properties"]["classification"]["color"]) == 3
     assert feature["properties"]["measurements"]["Area µm^2"] == 1.0
+    assert feature["properties"]["measurements"]["Type share of pixels"] == 0.5
     assert json.loads(json.dumps(feature))["geometry"]["type"] == "Polygon"
 
 

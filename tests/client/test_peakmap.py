@@ -80,8 +80,19 @@ def boxes_of(score: np.ndarray) -> np.ndarray:
 def tiles_answer(region: np.ndarray, score: np.ndarray, floor: np.ndarray, network: int = 7, k: int = K) -> Outputs:
     maps = score.astype(np.float16)[:, :, None, None].repeat(16, 3)
     networks = np.full((len(score), 1), network, np.int32)
-    kept = peakmap_filter(score, maps, region, networks, boxes_of(score), floor, k=k, threshold=THRESHOLD)
-    return {"TILE_REGION": kept.pop("REGION"), **kept}
+    kept = peakmap_filter(
+        score, maps, region, networks, networks, boxes_of(score), floor, identity=1, k=k, threshold=THRESHOLD
+    )
+    return {"TILE_REGION": kept.pop("REGION"), **kept, "NETWORK": networks}
+
+
+def without_network(answer: Outputs) -> Outputs:
+    """As a pipeline's rows get it: the network is checked before."""
+    return {name: array for name, array in answer.items() if name != "NETWORK"}
+
+
+def told(rows: Outputs) -> Outputs:
+    return {**rows, "NETWORK": np.array([[7]], np.int32)}
 
 
 def slide_answer(rows: Outputs) -> Outputs:
@@ -122,14 +133,13 @@ def run(order: Order, wire: Any = None) -> Report:
     return analyze(order, lambda: nullcontext(wire or PeakWire()), Silent())
 
 
-def rows(*tiles: tuple[int, float], score_of_others: float = 0, network: int = 7) -> Outputs:
+def rows(*tiles: tuple[int, float], score_of_others: float = 0) -> Outputs:
     """Rows of tiles in a line, each (x, score of the first type)."""
     score = np.array([(score, score_of_others, 0) for _, score in tiles], np.float32).reshape(-1, 3)
     return {
         "TILE_REGION": np.array([(x, 0, 1, 1) for x, _ in tiles], np.float32).reshape(-1, 4),
         "SCORE": score,
         "FEATURE_MAP": score.astype(np.float16)[:, :, None, None],
-        "NETWORK": np.full((len(tiles), 1), network, np.int32),
         "BOX": boxes_of(score),
     }
 
@@ -155,10 +165,10 @@ def test_what_is_kept_gives_the_peaks_of_the_whole_slide(seed: int, count: int, 
     peaks, last = Peaks(3, k, THRESHOLD), NO_FLOOR
     for part in np.array_split(np.repeat(np.arange(count), 2), random.integers(1, 9)):
         if len(part):
-            peaks.add(tiles_answer(region[part], score[part], peaks.floor_for(region[part]), k=k))
+            peaks.add(without_network(tiles_answer(region[part], score[part], peaks.floor_for(region[part]), k=k)))
         assert (peaks.floor >= last).all()
         last = peaks.floor
-    whole = tiles_answer(region, score, NO_FLOOR, k=k)
+    whole = without_network(tiles_answer(region, score, NO_FLOOR, k=k))
     kept = peaks.rows or {name: array[:0] for name, array in whole.items()}
     assert len(kept["SCORE"]) <= 3 * k
     for name, array in whole.items():
@@ -169,7 +179,6 @@ def test_what_is_kept_gives_the_peaks_of_the_whole_slide(seed: int, count: int, 
     ("second", "message"),
     [
         (rows((0, 0.7)), "two rows with a different SCORE for one tile"),
-        (rows((1, 0.7), network=8), "two networks, 7 and 8"),
         ({**rows((0, 0.6)), "FEATURE_MAP": np.ones((1, 3, 1, 1), np.float16)}, "different FEATURE_MAP"),
     ],
 )
@@ -235,6 +244,9 @@ def test_peaks_are_rectangles_of_their_type_by_attention(order: Order) -> None:
     features = json.loads((place(order) / "peakmap.geojson").read_text())["features"]
     boxes = [each for each in features if "Attention" not in each["properties"]["measurements"]]
     features = [each for each in features if each not in boxes]
+    names = [each["properties"]["name"] for each in features]
+    assert sorted(names) == sorted(f"{name} {rank}" for name in TYPES for rank in range(1, K + 1))
+    assert boxes[0]["properties"]["name"] == f"{names[0]}: cell"
 
     assert len(features) == len(boxes) == 3 * K
     assert (np.ptp(boxes[0]["geometry"]["coordinates"][0], axis=0) == (8, 4)).all()
@@ -264,8 +276,8 @@ def test_a_peak_that_cannot_be_read_again_is_grey(order: Order, monkeypatch: pyt
     collected = Rows(peak_contract(), 0.5)
     tile = PlannedTile(0, (0, 0, 32, 32), (0, 0, 32, 32))
     region = np.array([tile.region], np.float32)
-    collected.take([tile], tiles_answer(region, np.array([(0.9, 0, 0)], np.float32), NO_FLOOR))
-    collected.finish(lambda model, arrays: slide_answer(arrays))
+    collected.take([tile], without_network(tiles_answer(region, np.array([(0.9, 0, 0)], np.float32), NO_FLOOR)))
+    collected.finish(lambda model, arrays: slide_answer(told(arrays)))
 
     def fail(region: Any, level: int) -> Any:
         raise UnreadableRegion("bogus marker")
@@ -302,7 +314,9 @@ def test_empty_glass_is_given_no_class(order: Order) -> None:
 
 
 def test_a_network_that_changes_on_the_way_ends_the_run(order: Order) -> None:
-    with pytest.raises(ServerError, match=r"two networks, 7 and 8: its network changed.*Run it again"):
+    with pytest.raises(
+        ServerError, match=r"answered with two networks, 7 and 8: .*replaced.*Nothing was written; run it again"
+    ):
         run(order, PeakWire(network=lambda request: 7 if request < 3 else 8))
     assert not order.out.exists()
 
@@ -313,7 +327,6 @@ def test_a_network_that_changes_on_the_way_ends_the_run(order: Order) -> None:
         ({"TILE_REGION": np.array([(5, 0, 1, 1)], np.float32)}, r"\(5\.0, .*not in the request"),
         ({"SCORE": np.ones((1, 2), np.float32)}, r"SCORE float32 \(1, 2\), wanted \(1, 3\)"),
         ({"FEATURE_MAP": np.ones((1, 3, 2, 2), np.float16)}, r"FEATURE_MAP .*wanted \(1, 3, 1, 1\)"),
-        ({"NETWORK": np.ones((1, 1), np.int64)}, "NETWORK int64"),
         ({"BOX": np.ones((1, 1, 6), np.float32)}, r"BOX .*\(1, 1, 6\), wanted \(1, 1, 7\)"),
     ],
 )
@@ -328,7 +341,7 @@ def test_a_class_more_than_the_configs_say_is_refused() -> None:
     collected = Rows(peak_contract(), 0.5)
     collected.take([PlannedTile(0, (0, 0, 1, 1), (0, 0, 1, 1))], rows((0, 0.6)))
     with pytest.raises(ServerError, match=r"PROBABILITY \(4,\), wanted \(3,\)"):
-        collected.finish(lambda model, arrays: {**slide_answer(arrays), "PROBABILITY": np.ones(4, np.float32)})
+        collected.finish(lambda model, arrays: {**slide_answer(told(arrays)), "PROBABILITY": np.ones(4, np.float32)})
 
 
 def test_the_floor_is_above_equal_scores_behind_the_last_peak() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ CLASS = {"name": "dark", "color": [1, 2, 3]}
 
 def test_features_are_written_one_a_line(tmp_path: Path) -> None:
     contour = np.array([[0.123, -0.001], [10, 0], [10.456, 10], [0, 10]], np.float32)
-    write_geojson(tmp_path / "a.geojson", [detection(contour, CLASS, {"Area µm^2": 1.5})] * 3)
+    write_geojson(tmp_path / "a.geojson", "nuclei/a", [detection(contour, CLASS, {"Area µm^2": 1.5})] * 3)
 
     text = (tmp_path / "a.geojson").read_text(encoding="utf-8")
     collection = json.loads(text)
@@ -27,8 +28,20 @@ def test_features_are_written_one_a_line(tmp_path: Path) -> None:
     assert all(shape(feature["geometry"]).is_valid for feature in collection["features"])
 
 
+def test_ids_are_uuids_that_follow_from_slide_and_feature(tmp_path: Path) -> None:
+    features = [detection(np.array([[x, 0], [9, 9], [0, 9]], np.float32), CLASS, {}) for x in range(3)]
+    ids = []
+    for of, order in (("nuclei/a", 1), ("nuclei/a", -1), ("nuclei/b", 1)):
+        write_geojson(tmp_path / "a.geojson", of, features[::order])
+        collection = json.loads((tmp_path / "a.geojson").read_text())
+        ids.append([str(UUID(feature["id"])) for feature in collection["features"]])
+
+    assert ids[0] == ids[1][::-1]
+    assert len({*ids[0], *ids[2]}) == 6
+
+
 def test_a_collection_without_features_is_valid(tmp_path: Path) -> None:
-    write_geojson(tmp_path / "a.geojson", [])
+    write_geojson(tmp_path / "a.geojson", "nuclei/a", [])
 
     assert json.loads((tmp_path / "a.geojson").read_text()) == {"type": "FeatureCollection", "features": []}
 

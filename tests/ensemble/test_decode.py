@@ -18,7 +18,9 @@ def encoded(image: np.ndarray, extension: str) -> bytes:
 
 def run(*tiles: bytes, side: int = 64, region: tuple[float, ...] = (0, 0, 64, 64), max_tiles: int = 16) -> np.ndarray:
     regions = np.tile(np.array([region], np.float32), (len(tiles), 1))
-    return decode(np.array(tiles, object), regions, tile_px=side, max_tiles=max_tiles, max_pixels=10**6)["IMAGE"]
+    return decode(np.array(tiles, object), regions, identity=9, tile_px=side, max_tiles=max_tiles, max_pixels=10**6)[
+        "IMAGE"
+    ]
 
 
 @pytest.mark.parametrize("extension", [".ppm", ".png"])
@@ -105,7 +107,7 @@ def test_more_tiles_than_the_config_allows_are_refused_before_anything_is_alloca
 def test_a_bad_region_is_refused(region: list) -> None:
     tile = np.array([encoded(picture(8), ".png")], object)
     with pytest.raises(ValueError, match="REGION"):
-        decode(tile, np.array(region, np.float32), tile_px=8, max_tiles=1, max_pixels=99)
+        decode(tile, np.array(region, np.float32), identity=9, tile_px=8, max_tiles=1, max_pixels=99)
 
 
 def test_no_tiles_give_no_images() -> None:

@@ -51,8 +51,12 @@ def joined(*tables: Rows) -> Rows:
 
 def filtered(table: Rows, k: int, floor: np.ndarray = NO_FLOOR) -> Rows:
     box = np.zeros((len(table["score"]), 1, 4 + table["score"].shape[1]), np.float32)
-    result = stage.peakmap_filter(**table, box=box, floor=floor, k=k, threshold=0.5)
+    result = stage.peakmap_filter(
+        **table, decoder=table["network"], box=box, floor=floor, identity=1, k=k, threshold=0.5
+    )
     del result["BOX"]
+    # Of all tiles; as many as there are rows are as good.
+    result["NETWORK"] = np.full((len(result["SCORE"]), 1), 7, np.int32)
     return {name.lower(): column for name, column in result.items()}
 
 
@@ -190,8 +194,6 @@ BAD = {
     "above 1": ("score", np.array([[0.6, 1.01], [0, 0]]), r"SCORE 0.*1\.00"),
     "negative": ("score", np.array([[0.6, 0.6], [-1, 0]]), "SCORE 1"),
     "scores missing": ("score", np.ones((1, 2)), r"SCORE is \[1, 2\], wanted \[2, types\]"),
-    "two networks": ("network", np.array([[7], [8]]), "rows of two networks are mixed: NETWORK 0 is 7, NETWORK 1.* 8"),
-    "network without axis": ("network", np.array([7, 7]), r"NETWORK is \[2\], wanted \[2, 1\]"),
     "flat map": ("feature_map", np.ones((2, 4)), r"FEATURE_MAP is \[2, 4\], wanted \[2, channels, height, width\]"),
     "infinite map": ("feature_map", np.full((2, 2, 1, 1), np.inf), "FEATURE_MAP 0 is not finite.*FP16"),
     "no region": ("region", np.array([(0, 0, 9, 9), (9, 0, 0, 9)]), "REGION 1 is"),
@@ -226,11 +228,32 @@ def test_a_floor_that_does_not_fit_is_refused(floor: list, message: str) -> None
         filtered(rows((0.6, 0.6, 0.6)), 2, np.array(floor, np.float32))
 
 
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [([[7], [8], [7]], "rows of two networks are mixed: NETWORK 0 is 7, NETWORK 1.* 8"), ([7, 7], r"NETWORK is \[2\]")],
+)
+def test_tiles_of_two_networks_are_refused(network: list, message: str) -> None:
+    table = {**rows((0.6,), (0.7,)), "network": np.array(network, np.int32)}
+    with pytest.raises(ValueError, match=message):
+        select(**table, k=2)
+
+
+def test_the_filter_tells_the_network_of_every_tile_and_of_what_decoded_it() -> None:
+    table, box = rows((0.1, 0, 0), (0.9, 0, 0), (0, 0, 0)), np.zeros((3, 1, 7), np.float32)
+    decoder = np.array([[1], [1], [2]], np.int32)
+    found = stage.peakmap_filter(**table, decoder=decoder, box=box, floor=NO_FLOOR, identity=1, k=2, threshold=0.5)
+    assert (len(found["SCORE"]), found["NETWORK"].shape) == (1, (3, 1))
+    first, second, third = found["NETWORK"][:, 0].tolist()
+    assert first == second != third
+
+
 def test_boxes_are_returned_in_level_0_pixels() -> None:
     table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
     box = np.zeros((3, 2, 7), np.float32)
     box[2, 0] = (0.5, 0.25, 0.1, 0.2, 0, 0, 0.7)
-    found = stage.peakmap_filter(**table, box=box, floor=NO_FLOOR, k=2, threshold=0.5)["BOX"]
+    found = stage.peakmap_filter(
+        **table, decoder=table["network"], box=box, floor=NO_FLOOR, identity=1, k=2, threshold=0.5
+    )["BOX"]
     assert found[0].tolist() == [[0] * 7] * 2
     np.testing.assert_allclose(found[1, 0], (25, 2.5, 1, 2, 0, 0, 0.7), rtol=1e-6)
     assert not found[1, 1].any()
@@ -247,8 +270,9 @@ def test_boxes_that_are_nowhere_are_refused(number: float) -> None:
 @pytest.mark.parametrize("shape", [(2, 1, 7), (3, 1, 6), (3, 7)])
 def test_boxes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
     table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
+    rest = {"decoder": table["network"], "floor": NO_FLOOR, "identity": 1, "k": 2, "threshold": 0.5}
     with pytest.raises(ValueError, match=r"BOX is \[.*wanted \[3, boxes, 4 \+ 3\]"):
-        stage.peakmap_filter(**table, box=np.zeros(shape, np.float32), floor=NO_FLOOR, k=2, threshold=0.5)
+        stage.peakmap_filter(**table, box=np.zeros(shape, np.float32), **rest)
 
 
 def test_a_map_of_no_row_that_says_to_be_huge_allocates_nothing() -> None:

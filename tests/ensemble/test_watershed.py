@@ -12,7 +12,7 @@ from histoserve.ensemble.rules import Rules
 from histoserve.ensemble.watershed import label_nuclei, watershed
 
 RULES = Rules(0.5, 0.4, 0.6, 0.6, opening_px=1, min_area_px=12, min_marker_px=4, max_hole_px=9)
-PARAMETERS = {"margin_px": 32, "seam_px": 8, **vars(RULES)}
+PARAMETERS = {"identity": 5, "margin_px": 32, "seam_px": 8, **vars(RULES)}
 
 
 def smooth(random: np.random.Generator, height: int, width: int, sigma: float) -> np.ndarray:
@@ -106,7 +106,9 @@ def test_a_nucleus_is_the_same_in_a_larger_tile(seed: int, x: int, y: int, more:
 
 
 def stage(maps: np.ndarray, region: list[list[float]], core: list[list[float]], **changes: float) -> dict:
-    return watershed(maps, np.array(region, np.float32), np.array(core, np.float32), **{**PARAMETERS, **changes})
+    made = np.full((len(maps), 1), 7, np.int32)
+    regions, cores = np.array(region, np.float32), np.array(core, np.float32)
+    return watershed(maps, regions, cores, made, made, **{**PARAMETERS, **changes})
 
 
 def square(side: int = 20, x: int = 6, y: int = 4, extent: int = 8, kind: int = 3) -> np.ndarray:
@@ -143,7 +145,7 @@ def test_rows_of_several_tiles_follow_each_other_and_do_not_depend_on_each_other
     regions = [[100.0 * index, 0, 48, 48] for index in range(5)]
     together = stage(tiles, regions, regions)
     alone = [stage(tiles[[i]], [regions[i]], [regions[i]]) for i in range(5)]
-    for name in ("CENTROID", "BOX", "TYPE", "TYPE_PROBABILITY", "AREA", "CONTOUR"):
+    for name in ("CENTROID", "BOX", "TYPE", "TYPE_PROBABILITY", "AREA", "SHAPE", "CONTOUR", "NETWORK"):
         np.testing.assert_array_equal(together[name], np.concatenate([rows[name] for rows in alone]))
     assert together["TILE_INDEX"].tolist() == [i for i in range(5) for _ in alone[i]["AREA"]]
     assert together["CONTOUR_END"][-1] == len(together["CONTOUR"])
@@ -170,7 +172,8 @@ def test_a_nucleus_at_the_tile_border_is_reported() -> None:
 @pytest.mark.parametrize("tiles", [0, 2])
 def test_no_nuclei_give_empty_rows(tiles: int) -> None:
     region = np.ones((tiles, 4), np.float32)
-    rows = watershed(np.zeros((tiles, 8, 9, 3), np.uint8), region, region, **PARAMETERS)
+    made = np.zeros((tiles, 1), np.int32)
+    rows = watershed(np.zeros((tiles, 8, 9, 3), np.uint8), region, region, made, made, **PARAMETERS)
     kinds = {name: (tensor.shape, tensor.dtype.name) for name, tensor in rows.items()}
     assert kinds == {
         "CENTROID": ((0, 2), "float32"),
@@ -178,9 +181,11 @@ def test_no_nuclei_give_empty_rows(tiles: int) -> None:
         "TYPE": ((0,), "uint8"),
         "TYPE_PROBABILITY": ((0,), "float32"),
         "AREA": ((0,), "float32"),
+        "SHAPE": ((0, 72), "uint8"),
         "CONTOUR": ((0, 2), "float32"),
         "CONTOUR_END": ((0,), "int32"),
         "TILE_INDEX": ((0,), "int32"),
+        "NETWORK": ((tiles, 1), "int32"),
     }
 
 

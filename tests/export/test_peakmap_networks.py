@@ -26,11 +26,10 @@ def rows(kind: str, feature: str = "map") -> tuple[Tensor, ...]:
 @pytest.mark.parametrize("feature", ["map", "pyramid"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_extractor_gives_the_rows_of_one_contract(kind: str, feature: str) -> None:
-    score, maps, network, boxes = rows(kind, feature)
+    score, maps, boxes = rows(kind, feature)
     assert (score.shape, score.dtype) == ((2, 3), torch.float32)
     assert ((score > 0) & (score < 1)).all()
     assert (tuple(maps.shape), maps.dtype) == ((2, *feature_shape(feature)), torch.float16)
-    assert (network.shape, network.dtype) == ((2, 1), torch.int32)
     assert (boxes.shape[0], boxes.shape[2], boxes.dtype) == (2, 7, torch.float32)
     assert bool(boxes.any()) == (kind == "detector")
 
@@ -45,7 +44,7 @@ def test_an_extractor_is_small_and_known_by_its_weights(kind: str) -> None:
 
 
 def test_a_detectors_score_is_the_highest_confidence_of_its_boxes() -> None:
-    score, _, _, boxes = rows("detector")
+    score, _, boxes = rows("detector")
     assert torch.equal(boxes[:, :, 4:].amax(1), score)
     assert (boxes[:, :, 2:4] >= 0).all()
 

@@ -8,6 +8,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from histoserve.export.graph import ServedGraph
 from histoserve.export.repository import GraphDoesNotFit, changes, read_config, write_networks
+from histoserve.export.stamp import remove_stamp, stamp
 
 SHIPPED = Path(__file__).parents[2] / "model_repository"
 
@@ -17,7 +18,7 @@ def graph(name: str = "MAPS", channels: int = 3, kind: int = TensorProto.UINT8) 
     nodes = [helper.make_node("Cast", ["IMAGE"], [name], to=kind)]
     inputs = [helper.make_tensor_value_info("IMAGE", TensorProto.UINT8, shape)]
     outputs = [helper.make_tensor_value_info(name, kind, shape)]
-    return helper.make_model(helper.make_graph(nodes, "g", inputs, outputs))
+    return stamp(helper.make_model(helper.make_graph(nodes, "g", inputs, outputs)))
 
 
 SERVED = ServedGraph("nuclei_network", None, (), ("IMAGE",), ("MAPS",), {}, {"mpp": "0.5"})  # type: ignore[arg-type]
@@ -41,7 +42,7 @@ def test_tensors_come_from_the_graph_and_deployment_settings_stay(repository: Pa
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (graph(name="LOGITS"), "nuclei_network must have the output MAPS; it has LOGITS"),
+        (graph(name="LOGITS"), "nuclei_network must have the output MAPS; it has LOGITS, NETWORK"),
         (graph(channels=4), r"nuclei_decode gives TYPE_UINT8 \[-1, -1, -1, 3\].*nuclei_network takes.*4\]"),
         (graph(kind=TensorProto.FLOAT), "nuclei_network gives TYPE_FP32.*nuclei_watershed takes TYPE_UINT8"),
     ],
@@ -132,3 +133,10 @@ def test_a_config_that_is_none_is_told_by_its_path(repository: Path) -> None:
     edited(repository, "backend: onnxruntime !")
     with pytest.raises(ValueError, match=r"nuclei_network/config\.pbtxt is no config of Triton's: \d"):
         write_networks(repository, [(SERVED, graph())])
+
+
+def test_a_graph_that_does_not_say_which_it_is_is_refused(repository: Path) -> None:
+    unstamped = graph()
+    remove_stamp(unstamped)
+    with pytest.raises(GraphDoesNotFit, match="nuclei_network must have the output NETWORK; it has MAPS"):
+        write_networks(repository, [(SERVED, unstamped)])
