@@ -82,6 +82,7 @@ def analyze(
     from histoserve.client.analyze import analyze as analyze_slide
     from histoserve.client.connect import connect
     from histoserve.client.encode import encoding_from_text
+    from histoserve.client.slide import printable
 
     addresses = [each for value in server or [] for each in value.split(",")]
     with _in_words():
@@ -92,7 +93,7 @@ def analyze(
             report = analyze_slide(order, partial(connect, addresses, pipeline, deadline, _warn), bar)
     for warning in report.warnings:
         _warn(warning)
-    typer.echo(f"The result is in {report.folder}.")
+    typer.echo(f"The result is in {printable(report.folder)}.")
     if report.failed:
         tiles = "1 tile" if report.failed == 1 else f"{report.failed} tiles"
         complaints.print(f"histoserve: {tiles} could not be analysed, see {report.folder / 'result.json'}.")

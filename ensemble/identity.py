@@ -35,10 +35,22 @@ def source() -> bytes:
     return digest.digest()
 
 
+IDENTITY = "identity"
+"""The argument of a stage that decides rows: what it puts into NETWORK. No config sets it."""
+
+
+def identity_from_config(stage: Callable[..., Any], config: Mapping[str, Any]) -> dict[str, int]:
+    """The argument `identity` of a stage that takes it; `config` is Triton's, as JSON."""
+    if IDENTITY not in signature(stage).parameters:
+        return {}
+    given = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+    return {IDENTITY: stage_identity(stage, given)}
+
+
 def stage_identity(function: Callable[..., Any], given: Mapping[str, str]) -> int:
     """Of a stage: its source, its name, and those parameters that it takes; `given` is what its config says."""
     arguments = signature(function).parameters
-    taken = [f"{name}={given[name]}".encode() for name in sorted(given) if name in arguments]
+    taken = [f"{name}={given[name]}".encode() for name in sorted(given) if name in arguments and name != IDENTITY]
     return number(source(), function.__name__.encode(), *taken)
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from numpy import ndarray
 
+from histoserve.ensemble.identity import IDENTITY
+
 Stage = Callable[..., dict[str, ndarray]]
 
 
@@ -52,7 +54,8 @@ def parameters_from_config(function: Stage, config: Mapping[str, Any]) -> dict[s
     configured = [tensor["name"].lower() for tensor in config["input"]]
     if sorted(inputs) != sorted(configured):
         raise TypeError(f"{name}: config.pbtxt has the inputs {configured}, but {function.__name__} takes {inputs}")
-    wanted = [argument for argument in signature if argument.kind is argument.KEYWORD_ONLY]
+    parameters = [argument for argument in signature if argument.kind is argument.KEYWORD_ONLY]
+    wanted = [argument for argument in parameters if argument.name != IDENTITY]
     unknown = set(given) - {argument.name for argument in wanted}
     for argument in wanted:
         if argument.name not in given:

@@ -18,18 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from histoserve.ensemble.identity import stage_identity
+from histoserve.ensemble.identity import identity_from_config
 from histoserve.ensemble.parameters import Stage, parameters_from_config
 
 MESSAGE_CHARACTERS = 1000
 """gRPC carries messages of errors in headers, which are limited to a few kB."""
-
-
-def identified(stage: Stage, config: dict[str, Any]) -> None:
-    """Adds `identity` to the parameters in `config`: a stage that decides rows takes it and puts it into NETWORK."""
-    parameters = config.setdefault("parameters", {})
-    given = {key: value["string_value"] for key, value in parameters.items()}
-    parameters["identity"] = {"string_value": str(stage_identity(stage, given))}
 
 
 def bind(stage: Stage) -> type:
@@ -48,8 +41,7 @@ def bind(stage: Stage) -> type:
             self.name = config["name"]
             self.inputs = [tensor["name"] for tensor in config["input"]]
             self.outputs = {t["name"]: triton.triton_string_to_numpy(t["data_type"]) for t in config["output"]}
-            identified(stage, config)
-            self.parameters = parameters_from_config(stage, config)
+            self.parameters = parameters_from_config(stage, config) | identity_from_config(stage, config)
 
         def execute(self, requests: list[Any]) -> list[Any]:
             # An exception that left here would fail every request of the list.

@@ -32,7 +32,8 @@ def resident_mib() -> float:
 def outcome(data: bytes, where: np.ndarray) -> str:
     """Anything but these two fails the run."""
     try:
-        image = decode(np.array([data], object), where, tile_px=SIDE, max_tiles=1, max_pixels=MAX_PIXELS)["IMAGE"]
+        limits = {"max_tiles": 1, "max_pixels": MAX_PIXELS}
+        image = decode(np.array([data], object), where, identity=1, tile_px=SIDE, **limits)["IMAGE"]
     except ValueError as error:
         message = str(error)
     else:

@@ -164,7 +164,7 @@ def test_a_real_slide_has_no_doubles_and_no_nucleus_too_small_to_be_one(
 ) -> None:
     slide = shared / "slides" / "CMU-1-Small-Region.svs"
     subprocess.run(command(slide, tmp_path / "out", "--server", server.grpc), check=True, timeout=300)
-    path = tmp_path / "out" / "nuclei.geojson"
+    path = tmp_path / "out" / "CMU-1-Small-Region" / "nuclei" / "nuclei.geojson"
     doubles = sum(part > 0.5 for part in shared_parts(nuclei_of(path)))
     features = json.loads(path.read_text())["features"]
     print(f"{doubles} doubles among {len(features)} nuclei")

@@ -91,7 +91,9 @@ def test_a_legend_too_wide_for_the_slide_is_wrapped(tmp_path: Path) -> None:
 def test_outlines_count_from_the_origin_that_the_file_names(tmp_path: Path) -> None:
     square = np.array([[1500, 900], [1510.5, 900], [1510.5, 920], [1500, 920]], np.float32)
     feature = detection(square, CLASS, {"Area px^2": 210.0})
-    write_geojson(tmp_path / "a.geojson", [{**feature, "nucleusGeometry": feature["geometry"]}], (1500, 900))
+    write_geojson(
+        tmp_path / "a.geojson", "nuclei/a", [{**feature, "nucleusGeometry": feature["geometry"]}], (1500, 900)
+    )
 
     written = json.loads((tmp_path / "a.geojson").read_text())
     assert written["histoserve_origin"] == [1500, 900]

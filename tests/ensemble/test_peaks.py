@@ -263,8 +263,10 @@ def test_boxes_are_returned_in_level_0_pixels() -> None:
 def test_boxes_that_are_nowhere_are_refused(number: float) -> None:
     box = np.zeros((3, 2, 7), np.float32)
     box[1, 0, 2] = number
+    table = rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7))
+    rest = {"decoder": table["network"], "floor": NO_FLOOR, "identity": 1, "k": 2, "threshold": 0.5}
     with pytest.raises(ValueError, match="BOX 1 is not finite"):
-        stage.peakmap_filter(**rows((0.6, 0, 0), (0.4, 0, 0), (0, 0, 0.7)), box=box, floor=NO_FLOOR, k=2, threshold=0.5)
+        stage.peakmap_filter(**table, **rest, box=box)
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 7), (3, 1, 6), (3, 7)])

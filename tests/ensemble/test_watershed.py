@@ -224,12 +224,14 @@ def test_impossible_parameters_are_refused(change: dict) -> None:
 @pytest.mark.parametrize("shape", [(257, 1, 1, 3), (1, 4097, 4096, 3)])
 def test_more_maps_than_the_config_allows_are_refused(shape: tuple[int, ...]) -> None:
     region = np.tile(np.array([[0, 0, 9, 9]], np.float32), (shape[0], 1))
+    made = np.zeros((shape[0], 1), np.int32)
     limits = {"max_maps": 256, "max_map_px": 4096**2}
     with pytest.raises(ValueError, match="wanted at most 256 maps in a request and 16777216 pixels in each"):
-        watershed(np.zeros(shape, np.uint8), region, region, **PARAMETERS, **limits)
+        watershed(np.zeros(shape, np.uint8), region, region, made, made, **PARAMETERS, **limits)
 
 
 def test_a_long_thin_map_is_a_map() -> None:
     region = np.array([[0, 0, 9, 9]], np.float32)
-    rows = watershed(np.full((1, 100_000, 1, 3), 255, np.uint8), region, region, **PARAMETERS)
+    made = np.zeros((1, 1), np.int32)
+    rows = watershed(np.full((1, 100_000, 1, 3), 255, np.uint8), region, region, made, made, **PARAMETERS)
     assert len(rows["AREA"]) <= 1

@@ -42,13 +42,14 @@ def served(state: dict[str, Tensor]) -> list[ServedGraph]:
     module.load_state_dict(state)
     example = (torch.zeros(2, 64, 96, 3, dtype=torch.uint8),)
     free = {"IMAGE": {0: "N", 1: "H", 2: "W"}}
-    return [ServedGraph("nuclei_network", module, example, ("IMAGE",), ("MAPS",), free, {"mpp": "0.25"})]
+    return [ServedGraph("nuclei_network", module, example, ("IMAGE",), ("MAPS",), free, {"mpp": "0.25"}, stamped=True)]
 
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository that is the installed one; the pipeline `nuclei` is the small network."""
     repository = Path(shutil.copytree(SHIPPED, tmp_path / "the installed"))
+    (repository / "nuclei_network" / "1" / "origin.json").unlink(missing_ok=True)
     monkeypatch.setattr(commands, "INSTALLED", repository)
     monkeypatch.setattr(commands, "part", lambda *_: SimpleNamespace(served=served))
     return repository

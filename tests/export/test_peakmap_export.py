@@ -76,7 +76,7 @@ def test_every_kind_is_exported_served_and_gives_peaks(
     with LocalTriton(repository, state=tmp_path / "state") as triton:
         server = Server(triton.grpc)
         rows = rows_of(server, tiles[:16])
-        answer = server.infer("peakmap_slide", {name: rows[name] for name in SLIDE_INPUTS}, TIMEOUT_S)
+        answer = server.infer("peakmap_slide", {name: rows[name] for name in (*SLIDE_INPUTS, "NETWORK")}, TIMEOUT_S)
         server.close()
     assert rows["FEATURE_MAP"].shape[1:] == feature_shape(feature)
     assert bool((rows["BOX"][:, :, 4:] >= 0.5).any()) == (kind == "detector")
@@ -143,7 +143,7 @@ def test_models_of_one_pipeline_must_agree(repository: Path, model: str, edit: t
 @pytest.mark.parametrize(("k", "fits"), [(10, True), (11, False)])
 def test_an_encoder_must_take_all_peaks_and_the_zero_map_at_once(repository: Path, k: int, fits: bool) -> None:
     # 3 × 10 + 1 = 31 of the 32 that it takes, and 3 × 11 + 1 = 34.
-    for model in ("peakmap_filter", "peakmap_select"):
+    for model in ("peakmap_filter", "peakmap_select", "peakmap_pool"):
         path = repository / model / "config.pbtxt"
         path.write_text(path.read_text().replace('"10"', f'"{k}"'))
     message = r"peakmap_encoder: max_batch_size 32 is too small, it gets types × k \+ 1 = 34 rows"
