@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -152,18 +153,20 @@ def test_a_folder_without_the_pipeline_is_refused(installed: Path, weights: Path
     assert not list((tmp_path / "empty").iterdir())
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file grows beyond 10 kB, as if the disk were full then."""
+    """No file grows beyond 10 kB, as if the disk were full then; around nothing that prints, as that may go to a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path, full_disk: None) -> None:
+def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "config.pbtxt").write_bytes(b"old")
-    with pytest.raises(OSError, match="model") as told:
+    with pytest.raises(OSError, match="model") as told, full_disk():
         write_together({tmp_path / "config.pbtxt": b"new", tmp_path / "new" / "1" / "model.onnx": bytes(20_000)})
     assert told.value.errno == errno.EFBIG
     assert content(tmp_path) == {tmp_path / "config.pbtxt": b"old"}
