@@ -155,7 +155,7 @@ def test_a_folder_without_the_pipeline_is_refused(installed: Path, weights: Path
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file grows beyond 10 kB, as if the disk were full then; around nothing that prints, as that may go to a file."""
+    """No file grows beyond 10 kB, as if the disk were full; around nothing that prints, as that may go to a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     try:
