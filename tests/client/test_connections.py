@@ -1,5 +1,6 @@
 """Connections that break, freeze, or last long, over real sockets: a servicer behind a proxy, both in this process."""
 
+import itertools
 import socket
 import threading
 import time
@@ -25,15 +26,18 @@ class Slow(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     before: Callable[[int], Any] = staticmethod(lambda number: None)
     answer = service_pb2.ModelInferResponse()
-    requests = lives = 0
+    lives = 0
+
+    def __init__(self) -> None:
+        # Each number once, whatever the threads do: one that two of them saw would break a connection twice.
+        self.numbers = itertools.count(1)
 
     def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.lives += 1
         return service_pb2.ServerLiveResponse(live=True)
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
-        self.requests += 1
-        self.before(self.requests)
+        self.before(next(self.numbers))
         return self.answer
 
 
