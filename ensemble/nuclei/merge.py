@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from histoserve.ensemble.compiled import compiled
 from histoserve.ensemble.nuclei.components import join_pairs
-from histoserve.ensemble.nuclei.flood import split_objects
 from histoserve.ensemble.nuclei.measure import Measures
 from histoserve.ensemble.nuclei.rules import Rules
+from histoserve.ensemble.nuclei.split import split_objects
 
 MAX_PAIRS = 4
 """Instances that one pixel can touch."""

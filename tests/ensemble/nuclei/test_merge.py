@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from histoserve.ensemble.nuclei.flood import squared_distance
+from histoserve.ensemble.nuclei.split import squared_distance
 from histoserve.ensemble.nuclei.merge import weak_pairs
 from histoserve.ensemble.nuclei.rules import Rules
 from histoserve.ensemble.nuclei.watershed import label_nuclei
