@@ -13,7 +13,8 @@ from histoserve.benchmark.tile import REPOSITORY, network_maps, tile
 from histoserve.benchmark.turns import median_seconds
 from histoserve.benchmark.watershed import reference
 from histoserve.benchmark.watershed.synthetic import synthetic_maps
-from histoserve.ensemble.nuclei import watershed
+from histoserve.ensemble.nuclei.find import label_nuclei
+from histoserve.ensemble.nuclei.rows import joined, rows
 from histoserve.ensemble.nuclei.rules import Rules
 from histoserve.export.nuclei.validation import rules_from_config
 
@@ -38,7 +39,7 @@ def run(image: Path | None = None) -> int:
 
 def compared(name: str, maps: NDArray[np.uint8], rules: Rules) -> dict[str, float] | None:
     """Prints and returns the ratios for one tile's maps; None if the labels differ."""
-    labels, types = watershed.label_nuclei(maps, rules)
+    labels, types = label_nuclei(maps, rules)
     same = np.array_equal(labels, reference.label_map(maps, rules))
     height, width = labels.shape
     table = Table("what", "reference, ms", "compiled, ms", "ratio", "target")
@@ -56,9 +57,9 @@ def pairs(maps: NDArray[np.uint8], rules: Rules) -> dict[str, tuple[Callable[[],
     """What is timed: reference and compiled, by the names of TARGETS."""
     whole = np.array((0, 0, maps.shape[1], maps.shape[0]), np.float64)
     return {
-        LABEL_MAP: (lambda: reference.label_map(maps, rules), lambda: watershed.label_nuclei(maps, rules)),
+        LABEL_MAP: (lambda: reference.label_map(maps, rules), lambda: label_nuclei(maps, rules)),
         WHOLE_STEP: (
             lambda: reference.nuclei(maps, rules),
-            lambda: watershed.joined([watershed.rows(maps, whole, whole, 0, rules)]),
+            lambda: joined([rows(maps, whole, whole, 0, rules)]),
         ),
     }

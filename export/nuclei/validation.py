@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from histoserve.ensemble.nuclei.find import label_nuclei
 from histoserve.ensemble.nuclei.rules import Rules
-from histoserve.ensemble.nuclei.watershed import label_nuclei
 from histoserve.export.nuclei.matching import dice, intersections, panoptic
 from histoserve.export.nuclei.network import NucleiMaps, NucleiNetwork
 from histoserve.export.nuclei.tiles import LabelledTile

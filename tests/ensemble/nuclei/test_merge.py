@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from histoserve.ensemble.nuclei.split import squared_distance
+from histoserve.ensemble.nuclei.find import label_nuclei
 from histoserve.ensemble.nuclei.merge import weak_pairs
 from histoserve.ensemble.nuclei.rules import Rules
-from histoserve.ensemble.nuclei.watershed import label_nuclei
+from histoserve.ensemble.nuclei.split import squared_distance
 
 RULES = Rules(0.5, 0.3, 0.5, 0.8, opening_px=0, min_area_px=1, min_marker_px=1, max_hole_px=0)
 

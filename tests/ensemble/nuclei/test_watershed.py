@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from histoserve.benchmark.watershed.bench import reference
 from histoserve.benchmark.watershed.synthetic import synthetic_maps
+from histoserve.ensemble.nuclei.find import label_nuclei
 from histoserve.ensemble.nuclei.rules import Rules
-from histoserve.ensemble.nuclei.watershed import label_nuclei, watershed
+from histoserve.ensemble.nuclei.watershed import watershed
 
 RULES = Rules(0.5, 0.4, 0.6, 0.6, opening_px=1, min_area_px=12, min_marker_px=4, max_hole_px=9)
 PARAMETERS = {"identity": 5, "margin_px": 32, "seam_px": 8, **vars(RULES)}
