@@ -1,50 +1,18 @@
 """`histoserve export`, `histoserve train` and `histoserve score`."""
 
-import importlib
 import os
 import shlex
 from pathlib import Path
-from types import ModuleType
 
-import numpy as np
-import torch
 from rich.console import Console
 
-from histoserve.export import pipelines
-from histoserve.export.graph import ServedGraph, onnx_from_module
+from histoserve.export.graph import onnx_from_module
 from histoserve.export.repository import INSTALLED, changes
+from histoserve.export.rooms import graphs_of, room
+from histoserve.export.samples import samples
 from histoserve.export.verify import verify, verify_rows
-from histoserve.export.weight_file import load, require_finite, save_with_score, score_of, weights_from_file
+from histoserve.export.weight_file import load, require_finite, save_with_score, score_of
 from histoserve.export.whole import write_together
-
-SIDES = (64, 128)
-"""Sizes, divisible by 32, at which a graph is compared with PyTorch before it is delivered."""
-ROWS = 5
-"""An odd number, for kernels that take rows in pairs or fours."""
-
-
-def room(name: str, module: str) -> ModuleType:
-    """The module of pipeline `name`; ValueError naming those that exist."""
-    known = pipelines()
-    if name not in known:
-        raise ValueError(f"no network is called {name!r}; there are: {', '.join(known)}")
-    return importlib.import_module(f"histoserve.export.{name}.{module}")
-
-
-def samples(served: ServedGraph) -> list[tuple[np.ndarray, ...]]:
-    """Seeded noise of two sizes in the shape of the example, `ROWS` a batch; real tiles are compared in the tests."""
-    random = np.random.default_rng(0)
-    result = []
-    for side in SIDES:
-        arrays = []
-        for name, tensor in zip(served.inputs, served.example, strict=True):
-            free = served.dynamic.get(name, {})
-            sizes = {axis: side if axis else ROWS for axis in free}
-            shape = [sizes.get(axis, extent) for axis, extent in enumerate(tensor.shape)]
-            array = random.integers(0, 256, shape) if tensor.dtype == torch.uint8 else random.normal(0, 1, shape)
-            arrays.append(array.astype(tensor.numpy().dtype))
-        result.append(tuple(arrays))
-    return result
 
 
 def export(name: str, weights: Path | None, repository: Path | None, replace: bool = False) -> None:
@@ -100,24 +68,6 @@ def writable_repository(repository: Path | None) -> Path:
     if not os.access(target, os.W_OK | os.X_OK):
         raise ValueError(f"the model repository {target} cannot be written: copy it, and name --repository COPY")
     return target
-
-
-def graphs_of(network: ModuleType, name: str, path: Path) -> list[ServedGraph]:
-    """What is served of the weights in the file `path`; ValueError, in one line, if they are not of this pipeline."""
-    state = weights_from_file(path)
-    try:
-        served: list[ServedGraph] = network.served(state)
-        return served
-    except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        reason = f"there is no {error}" if isinstance(error, KeyError) else first_fault(str(error))
-        raise ValueError(f"{path} holds no weights of a {name} network: {reason}") from error
-
-
-def first_fault(text: str) -> str:
-    """Of PyTorch's list of all that does not fit, the first."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    first = lines[1] if len(lines) > 1 else lines[0] if lines else "unknown"
-    return first if len(first) < 200 else f"{first[:200]} …"
 
 
 def score(name: str, results: Path, data: Path) -> None:

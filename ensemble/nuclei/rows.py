@@ -1,6 +1,6 @@
 """The nuclei of tiles → rows of `nuclei_tiles`; `t_` marks pixels of a tile's maps, `l0_` level-0 pixels of the slide.
 
-    nuclei of each tile ──those of its core──▶ rows in float64 ──joined──▶ outputs of a request
+nuclei of each tile ──those of its core──▶ rows in float64 ──joined──▶ outputs of a request
 """
 
 import numpy as np

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histoserve.export.graph import ServedGraph, Standardise
 from histoserve.export.nuclei.attention import CorrelationAttention
 from histoserve.export.resnet import ResNet34Encoder
+from histoserve.export.served import ServedGraph
+from histoserve.export.standardise import Standardise
 
 TYPES = ("other", "inflammatory", "epithelial", "spindle")
 """Types 1 to 4, in the order of CoNSeP's labels; 0 is background."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from histoserve.export.fit import fit
-from histoserve.export.graph import Standardise
 from histoserve.export.nuclei.loss import cost_matrix, cost_sensitive, distance_loss
 from histoserve.export.nuclei.network import NucleiNetwork
 from histoserve.export.nuclei.tiles import (
@@ -25,6 +24,7 @@ from histoserve.export.nuclei.validation import rules_from_config, score_network
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps, Width
 from histoserve.export.overlap import dice
 from histoserve.export.repository import INSTALLED
+from histoserve.export.standardise import Standardise
 
 NARROW = 0.125
 """Width of the network that two CPU cores train in two hours; 1.0 is the document's."""

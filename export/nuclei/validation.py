@@ -8,10 +8,10 @@ import torch
 
 from histoserve.ensemble.nuclei.find import label_nuclei
 from histoserve.ensemble.nuclei.rules import Rules
+from histoserve.export.config import read_config
 from histoserve.export.nuclei.matching import dice, intersections, panoptic
 from histoserve.export.nuclei.network import NucleiMaps, NucleiNetwork
 from histoserve.export.nuclei.tiles import LabelledTile
-from histoserve.export.repository import read_config
 
 TILE_PX, MARGIN_PX = 256, 32
 

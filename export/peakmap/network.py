@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from histoserve.export.graph import Rows, ServedGraph, Standardise, weights_sha256
+from histoserve.export.identity import weights_sha256
 from histoserve.export.peakmap.extractors import KINDS, extractor_from_weights
 from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX, Extractor, averaged, feature_map, feature_shape
+from histoserve.export.served import Rows, ServedGraph
+from histoserve.export.standardise import Standardise
 
 TYPES = ("ascus", "lsil", "hsil")
 CLASSES = ("negative", "low_grade", "high_grade")

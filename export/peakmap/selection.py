@@ -1,6 +1,7 @@
 """How the served pipeline selects peaks: training and scoring select them alike."""
 
-from histoserve.export.repository import INSTALLED, read_config
+from histoserve.export.config import read_config
+from histoserve.export.repository import INSTALLED
 
 
 def selection() -> tuple[int, float]:

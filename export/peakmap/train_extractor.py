@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from histoserve.export.fit import ahead, fit
-from histoserve.export.graph import Standardise
 from histoserve.export.overlap import dice
 from histoserve.export.peakmap.extractors import KINDS
 from histoserve.export.peakmap.extractors.backbone import Extractor
@@ -22,6 +21,7 @@ from histoserve.export.peakmap.extractors.detector import Detector
 from histoserve.export.peakmap.lesions import LesionBatch, batch_of, corner_of_crop, crop
 from histoserve.export.peakmap.network import TYPES
 from histoserve.export.peakmap.smears import LabelledSmear, tiles_of
+from histoserve.export.standardise import Standardise
 from histoserve.export.weight_file import load
 from histoserve.export.whole import write_whole
 

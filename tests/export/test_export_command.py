@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from histoserve.export import commands
 from histoserve.export.commands import export
-from histoserve.export.graph import ServedGraph
-from histoserve.export.repository import GraphDoesNotFit
+from histoserve.export.config import GraphDoesNotFit
+from histoserve.export.served import ServedGraph
 from histoserve.export.weight_file import save_with_score
 from histoserve.export.whole import write_together
 

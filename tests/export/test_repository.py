@@ -6,8 +6,9 @@ import pytest
 from onnx import TensorProto, helper
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from histoserve.export.graph import ServedGraph
-from histoserve.export.repository import GraphDoesNotFit, changes, read_config, write_networks
+from histoserve.export.config import GraphDoesNotFit, read_config
+from histoserve.export.repository import changes, write_networks
+from histoserve.export.served import ServedGraph
 from histoserve.export.stamp import remove_stamp, stamp
 
 SHIPPED = Path(__file__).parents[2] / "model_repository"
@@ -45,8 +46,10 @@ def test_tensors_come_from_the_graph_and_deployment_settings_stay(repository: Pa
         (graph(name="LOGITS"), "nuclei_network must have the output MAPS; it has LOGITS, NETWORK"),
         (graph(channels=4), r"nuclei_decode gives TYPE_UINT8 \[-1, -1, -1, 3\].*nuclei_network takes.*4\]"),
         (graph(kind=TensorProto.FLOAT), "nuclei_network gives TYPE_FP32.*nuclei_watershed takes TYPE_UINT8"),
+        (graph(kind=TensorProto.BFLOAT16), "nuclei_network gives TYPE_BF16.*nuclei_watershed takes TYPE_UINT8"),
+        (graph(kind=TensorProto.FLOAT8E5M2), "MAPS is FLOAT8E5M2, which no request"),
     ],
-    ids=["name", "channels", "type"],
+    ids=["name", "channels", "type", "short type", "odd type"],
 )
 def test_a_graph_that_does_not_fit_is_refused_and_leaves_the_old_one(
     repository: Path, bad: onnx.ModelProto, message: str

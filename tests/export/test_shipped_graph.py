@@ -11,11 +11,13 @@ import pytest
 from onnx import helper, numpy_helper
 
 from histoserve.export import pipelines
-from histoserve.export.commands import room
-from histoserve.export.graph import ServedGraph, code_sha256, weights_sha256
+from histoserve.export.config import read_config
+from histoserve.export.identity import code_sha256, weights_sha256
 from histoserve.export.nuclei.tiles import consep_tiles
 from histoserve.export.peakmap.smears import smear_from_seed, tiles_of
-from histoserve.export.repository import INSTALLED, read_config
+from histoserve.export.repository import INSTALLED
+from histoserve.export.rooms import room
+from histoserve.export.served import ServedGraph
 from histoserve.export.verify import GraphDiffers, compare, verify, verify_rows
 from histoserve.export.weight_file import weights_from_file
 

@@ -16,13 +16,16 @@ from histoserve.client.encode import Encoding, encode
 from histoserve.client.pipelines.peakmap.rows import SLIDE_INPUTS
 from histoserve.client.wire import Outputs, Server
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
+from histoserve.export.agreement import check_fit
 from histoserve.export.commands import export, train
-from histoserve.export.graph import ServedGraph, onnx_from_module
+from histoserve.export.config import GraphDoesNotFit, read_config
+from histoserve.export.graph import onnx_from_module
 from histoserve.export.peakmap.extractors import KINDS
 from histoserve.export.peakmap.extractors.backbone import feature_shape
 from histoserve.export.peakmap.network import SIZES, Head, part_of, served
 from histoserve.export.peakmap.smears import smear_from_seed, tiles_of
-from histoserve.export.repository import GraphDoesNotFit, check_fit, read_config, write_networks
+from histoserve.export.repository import write_networks
+from histoserve.export.served import ServedGraph
 
 SHIPPED = Path(__file__).parents[3] / "model_repository"
 TIMEOUT_S = 60.0

@@ -1,7 +1,8 @@
 import torch
 from torch import Tensor, nn
 
-from histoserve.export.graph import ServedGraph, Standardise
+from histoserve.export.served import ServedGraph
+from histoserve.export.standardise import Standardise
 
 
 class Darkness(nn.Module):

@@ -1,0 +1,35 @@
+"""The networks of a pipeline, by the pipeline's name."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+from histoserve.export import pipelines
+from histoserve.export.served import ServedGraph
+from histoserve.export.weight_file import weights_from_file
+
+
+def room(name: str, module: str) -> ModuleType:
+    """The module of pipeline `name`; ValueError naming those that exist."""
+    known = pipelines()
+    if name not in known:
+        raise ValueError(f"no network is called {name!r}; there are: {', '.join(known)}")
+    return importlib.import_module(f"histoserve.export.{name}.{module}")
+
+
+def graphs_of(network: ModuleType, name: str, path: Path) -> list[ServedGraph]:
+    """What is served of the weights in the file `path`; ValueError, in one line, if they are not of this pipeline."""
+    state = weights_from_file(path)
+    try:
+        served: list[ServedGraph] = network.served(state)
+        return served
+    except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else first_fault(str(error))
+        raise ValueError(f"{path} holds no weights of a {name} network: {reason}") from error
+
+
+def first_fault(text: str) -> str:
+    """Of PyTorch's list of all that does not fit, the first."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = lines[1] if len(lines) > 1 else lines[0] if lines else "unknown"
+    return first if len(first) < 200 else f"{first[:200]} …"
