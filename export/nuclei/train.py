@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from histoserve.export.fit import fit
+from histoserve.export.fit import Training, fit
 from histoserve.export.nuclei.loss import cost_matrix, cost_sensitive, distance_loss
 from histoserve.export.nuclei.network import NucleiNetwork
 from histoserve.export.nuclei.tiles import (
@@ -117,24 +117,23 @@ def train(
     """
     torch.manual_seed(seed)
     consep = list(consep_tiles(data / "consep"))
-    training = [tile for tile in consep if tile.name not in VALIDATION_TILES]
+    seen = [tile for tile in consep if tile.name not in VALIDATION_TILES]
     validation = [tile for tile in consep if tile.name in VALIDATION_TILES]
-    pixels = sum(tile.instances.size for tile in training)
+    pixels = sum(tile.instances.size for tile in seen)
     if (data / "dsb2018_he").is_dir():
-        training += dsb_tiles(data / "dsb2018_he")
+        seen += dsb_tiles(data / "dsb2018_he")
     each = steps or round(pixels / CROP_PX**2 / (1 - UNTYPED_SHARE) / BATCH)
-    data_set = Batches(training, seed)
+    data_set = Batches(seen, seed)
     costs = cost_matrix(ROW_COSTS)
     rules = rules_from_config(WATERSHED)
-    return fit(
+    training = Training(
         # Not channels_last: there PyTorch 2.13's gradients end the process on some CPUs with AVX-512 (seen: EPYC).
         NucleiNetwork(width),
         batches=lambda epoch: data_set.epoch(epoch, each),
         steps=each,
         loss=lambda network, item: loss(network, item, costs),
         score=lambda network: score_network(network, validation, rules),
-        epochs=epochs,
-        highest_rate=RATE,
-        out=out,
-        configuration={"seed": seed, "width": width, "tiles": len(training)},
+        rate=RATE,
+        made_of={"seed": seed, "width": width, "tiles": len(seen)},
     )
+    return fit(training, epochs, out)

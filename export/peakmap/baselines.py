@@ -6,7 +6,8 @@ They are trained and measured beside the head, and not served.
 import torch
 from torch import Tensor, nn
 
-from histoserve.export.peakmap.network import CLASSES, DROPOUT, LENGTH, TYPES, WIDTH
+from histoserve.export.peakmap.classes import CLASSES, TYPES
+from histoserve.export.peakmap.head import DROPOUT, LENGTH, WIDTH
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.97)
 TOPS = (1, 3, 10)

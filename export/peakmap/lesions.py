@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from histoserve.export.peakmap.classes import TYPES
 from histoserve.export.peakmap.extractors import detector, segmenter
 from histoserve.export.peakmap.extractors.backbone import TILE_PX
-from histoserve.export.peakmap.network import TYPES
 from histoserve.export.peakmap.smears import LabelledSmear, is_glass
 
 UNKNOWN = -1

@@ -1,20 +1,15 @@
-"""The peakmap networks: extractor, second module with gated attention, first module and classifier (CN115601749B)."""
+"""What of the peakmap networks is served: extractor, second module and classifier, cut at the pooling."""
 
 import torch
 from torch import Tensor, nn
 
 from histoserve.export.identity import weights_sha256
+from histoserve.export.peakmap.classes import CLASSES, TYPES
 from histoserve.export.peakmap.extractors import KINDS, extractor_from_weights
-from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX, Extractor, averaged, feature_map, feature_shape
+from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX, Extractor, feature_map, feature_shape
+from histoserve.export.peakmap.head import SlideClassifier, head_from_weights
 from histoserve.export.served import Rows, ServedGraph
 from histoserve.export.standardise import Standardise
-
-TYPES = ("ascus", "lsil", "hsil")
-CLASSES = ("negative", "low_grade", "high_grade")
-"""Of a slide: any hsil cell makes it high_grade, otherwise any ascus or lsil cell low_grade."""
-LENGTH, GATE, WIDTH = 64, 32, 32
-"""L of the embedding, M of the attention ([0111]), and the channels of the first module."""
-DROPOUT = 0.25
 
 SIZES = {
     "types": {
@@ -32,63 +27,6 @@ SIZES = {
 """Which axis, from the last, of which tensor is what: one size throughout the pipeline."""
 ALL_PEAKS = Rows(("types", "k"), more=1)
 """What the selection gives the encoder at once: all peaks, and the all-zero map of a type without any."""
-
-
-class SecondModule(nn.Module):
-    """Feature map → embedding X in R^L and its attention logit; one set of weights for all peak maps ([0101-0111])."""
-
-    def __init__(self, shape: tuple[int, int, int]):
-        super().__init__()
-        self.shape = shape
-        channels, height, _ = shape
-        side = 3 if height > 1 else 1
-        self.convolve = nn.Conv2d(channels, LENGTH, side, 1, side // 2)
-        self.embed = nn.Linear(2 * LENGTH, LENGTH)
-        self.dropout = nn.Dropout(DROPOUT)
-        self.v = nn.Linear(LENGTH, GATE)
-        self.u = nn.Linear(LENGTH, GATE)
-        self.w = nn.Linear(GATE, 1, bias=False)
-
-    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """(P, c, h, w) of any float type → X (P, L), logit (P, 1)."""
-        x = torch.relu(self.convolve(maps.float()))
-        x = torch.relu(self.embed(torch.cat([averaged(x).flatten(1), x.amax((2, 3))], 1)))
-        x = self.dropout(x)
-        return x, self.w(torch.tanh(self.v(x)) * torch.sigmoid(self.u(x)))
-
-
-class SlideClassifier(nn.Module):
-    """One pooled feature a type → class logits: the first module, shared by the types ([0053]), concatenation, FC."""
-
-    def __init__(self, types: int, classes: int):
-        super().__init__()
-        self.types = types
-        self.first = nn.Sequential(
-            nn.Linear(LENGTH, WIDTH), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(WIDTH, WIDTH), nn.ReLU()
-        )
-        self.classify = nn.Linear(types * WIDTH, classes)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """(B, types, L) → logits (B, classes)."""
-        return self.classify(self.first(pooled).flatten(1))
-
-
-class Head(nn.Module):
-    """All that follows the extractor, in one piece, as it is trained; what is served is cut at the pooling."""
-
-    def __init__(self, shape: tuple[int, int, int], types: int = len(TYPES), classes: int = len(CLASSES)):
-        super().__init__()
-        self.encoder = SecondModule(shape)
-        self.classifier = SlideClassifier(types, classes)
-
-    def forward(self, maps: Tensor, index: Tensor) -> Tensor:
-        """`maps` (P, c, h, w) and the row of each peak, `index` int64 (B, types, K), −1 for none → logits.
-
-        Every type has at least one peak; one without tiles has the row of an all-zero map ([0060]).
-        """
-        embedding, logit = self.encoder(maps)
-        attention = logit[:, 0][index].masked_fill(index < 0, -torch.inf).softmax(2)
-        return self.classifier((attention[..., None] * embedding[index]).sum(2))
 
 
 class ExtractedTiles(nn.Module):
@@ -128,16 +66,6 @@ def identity(extractor: Extractor) -> int:
 def part_of(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     """The weights of one part, named as that part names them."""
     return {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-
-
-def head_from_weights(weights: dict[str, Tensor]) -> tuple[Head, str]:
-    """The head that fits `weights`, and the kind of feature map it takes, read off its first convolution."""
-    side = weights["encoder.convolve.weight"].shape[-1]
-    feature = "map" if side > 1 else "pyramid"
-    first, classify = weights["classifier.first.3.weight"], weights["classifier.classify.weight"]
-    head = Head(feature_shape(feature), classify.shape[1] // first.shape[0], classify.shape[0])
-    head.load_state_dict(weights)
-    return head, feature
 
 
 def served(weights: dict[str, Tensor]) -> list[ServedGraph]:

@@ -12,12 +12,15 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from histoserve.export.peakmap.bags import Bag, bag_of, rows_of_slide
+from histoserve.export.peakmap.bags import Bag, bag_of
 from histoserve.export.peakmap.baselines import MeanOfTiles, Statistics
+from histoserve.export.peakmap.classes import CLASSES
 from histoserve.export.peakmap.extractors import extractor_from_weights
 from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX
+from histoserve.export.peakmap.head import head_from_weights
 from histoserve.export.peakmap.logits import LOGITS
-from histoserve.export.peakmap.network import CLASSES, head_from_weights, part_of
+from histoserve.export.peakmap.network import part_of
+from histoserve.export.peakmap.rows import rows_of_slide
 from histoserve.export.peakmap.selection import selection
 from histoserve.export.peakmap.smears import smear_from_seed
 from histoserve.export.weight_file import weights_from_file

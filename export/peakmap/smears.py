@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from histoserve.export.peakmap.classes import TYPES
 from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX
-from histoserve.export.peakmap.network import TYPES
 from histoserve.phantom.cytology.smear import Smear
 from histoserve.phantom.pyramid import encoded
 
@@ -42,12 +42,6 @@ class LabelledSmear:
     def centres(self) -> np.ndarray:
         """Middles of the outlines' boxes, (lesions, 2)."""
         return np.array([(each.min(0) + each.max(0)) / 2 for each in self.outlines]).reshape(-1, 2)
-
-
-def slide_class(types: Iterable[int]) -> int:
-    """Index in CLASSES that follows from the types of the lesion cells on a slide."""
-    found = set(types)
-    return 2 if TYPES.index("hsil") in found else int(bool(found))
 
 
 def smear_from_seed(seed: int, size: tuple[int, int], mpp: float = MPP) -> LabelledSmear:

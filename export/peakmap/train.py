@@ -12,10 +12,10 @@ from torch import Tensor
 from typer import Option
 
 from histoserve.export.options import Epochs, Out, Seed
-from histoserve.export.peakmap.bags import Rows, read_rows, rows_of_slide, write_rows
 from histoserve.export.peakmap.extractors import KINDS
 from histoserve.export.peakmap.extractors.backbone import FEATURES, Extractor
 from histoserve.export.peakmap.network import identity
+from histoserve.export.peakmap.rows import Rows, read_rows, rows_of_slide, write_rows
 from histoserve.export.peakmap.selection import selection
 from histoserve.export.peakmap.smears import EXTRACTOR_SEED, HEAD_SEED, VALIDATION_SEED, draw_smears, read_smear
 from histoserve.export.peakmap.train_extractor import train_extractor

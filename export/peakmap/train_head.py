@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histoserve.export.fit import ahead, fit
-from histoserve.export.peakmap.bags import Bag, Rows, bag_of, made_up, turned
+from histoserve.export.ahead import ahead
+from histoserve.export.fit import Training, fit
+from histoserve.export.peakmap.bags import Bag, bag_of, made_up, turned
 from histoserve.export.peakmap.baselines import MeanOfTiles, Statistics
+from histoserve.export.peakmap.head import Head
 from histoserve.export.peakmap.logits import LOGITS
-from histoserve.export.peakmap.network import Head
+from histoserve.export.peakmap.rows import Rows
 from histoserve.export.weight_file import load
 
 EPOCHS, STEPS, BATCH, RATE = 72, 50, 32, 1e-3
@@ -46,14 +48,14 @@ def figures(network: nn.Module, logits: Callable[..., Tensor], bags: list[Bag]) 
 
 
 def train_heads(
-    training: list[Rows], validation: list[Rows], out: Path, *, k: int, threshold: float, seed: int
+    slides: list[Rows], validation: list[Rows], out: Path, *, k: int, threshold: float, seed: int
 ) -> dict[str, dict[str, Tensor]]:
     """Weights of the head and of each baseline."""
 
     def batches(epoch: int) -> Iterator[list[Bag]]:
         def make(step: int) -> list[Bag]:
             random = np.random.default_rng((seed, epoch, step))
-            return [turned(bag_of(made_up(training, random), k, threshold), random) for _ in range(BATCH)]
+            return [turned(bag_of(made_up(slides, random), k, threshold), random) for _ in range(BATCH)]
 
         return ahead(make, STEPS)
 
@@ -65,16 +67,14 @@ def train_heads(
     weights: dict[str, dict[str, Any]] = {}
     for name, network in networks((shape[0], shape[1], shape[2]), held[0].feature.shape[1]).items():
         logits = LOGITS[name]
-        best = fit(
+        training = Training(
             network,
             batches=batches,
             steps=STEPS,
             loss=partial(entropy, logits),
             score=partial(figures, logits=logits, bags=held),
-            epochs=EPOCHS,
-            highest_rate=RATE,
-            out=out / name,
-            configuration={"seed": seed, "slides": len(training)},
+            rate=RATE,
+            made_of={"seed": seed, "slides": len(slides)},
         )
-        weights[name] = load(best)
+        weights[name] = load(fit(training, EPOCHS, out / name))
     return weights

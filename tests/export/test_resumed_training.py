@@ -13,7 +13,7 @@ from torch import nn
 
 from histoserve.export.checkpoint import random_state, restore_random_state
 from histoserve.export.commands import train as train_command
-from histoserve.export.fit import fit
+from histoserve.export.fit import Training, fit
 from histoserve.export.nuclei import train as nuclei
 from histoserve.export.nuclei.tiles import LabelledTile
 
@@ -61,14 +61,12 @@ def test_every_generator_goes_on_where_it_was() -> None:
 def run(out: Path, inputs: int = 3, **options: Any) -> Path:
     torch.manual_seed(0)
     loss: Callable[..., Any] = lambda network, batch: network(batch).square().mean()  # noqa: E731
-    settings: dict[str, Any] = {"epochs": 2, "highest_rate": 0.1, "loss": loss, **options}
+    score: Callable[..., Any] = lambda network: {"near": -float(network(torch.ones(inputs)).detach().abs())}  # noqa: E731
+    epochs, settings = options.pop("epochs", 2), {"loss": loss, **options}
     return fit(
-        nn.Linear(inputs, 1),
-        batches=lambda _: [torch.ones(2, inputs)] * 2,
-        steps=2,
-        score=lambda network: {"near": -float(network(torch.ones(inputs)).detach().abs())},
-        out=out,
-        **settings,
+        Training(nn.Linear(inputs, 1), lambda _: [torch.ones(2, inputs)] * 2, 2, score=score, rate=0.1, **settings),
+        epochs,
+        out,
     )
 
 
@@ -76,7 +74,7 @@ def run(out: Path, inputs: int = 3, **options: Any) -> Path:
     ("other", "message"),
     [
         ({"epochs": 4}, "has epochs 2, and now it is 4"),
-        ({"configuration": {"seed": 1}}, "has seed None, and now it is 1"),
+        ({"made_of": {"seed": 1}}, "has seed None, and now it is 1"),
         ({"inputs": 4}, "of another network"),
     ],
 )
@@ -88,6 +86,15 @@ def test_a_checkpoint_of_another_training_is_not_gone_on_with(
     with pytest.raises(ValueError, match=message):
         run(tmp_path, **other)
     assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_a_checkpoint_of_before_there_was_a_schedule_is_told_in_a_line(tmp_path: Path) -> None:
+    run(tmp_path)
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    del state["schedule"]
+    torch.save(state, tmp_path / "last.pt")
+    with pytest.raises(ValueError, match=r"last\.pt is no checkpoint of this version of histoserve; give another -o"):
+        run(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"words", None])

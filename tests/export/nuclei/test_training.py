@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from histoserve.export.fit import fit
+from histoserve.export.fit import Training, fit
 from histoserve.export.nuclei.loss import cost_matrix, cost_sensitive
 from histoserve.export.nuclei.tiles import VALIDATION_TILES, consep_tiles, distances
 
@@ -37,16 +37,15 @@ def run(out: Path, epochs: int, interrupt_in: int | None = None) -> dict[str, to
             raise KeyboardInterrupt
         return list(torch.randn(4, 8, 3, generator=torch.Generator().manual_seed(epoch)))
 
-    fit(
+    training = Training(
         network,
         batches=batches,
         steps=4,
         loss=lambda n, x: (n(x) - x.sum(1, keepdim=True)).square().mean(),
         score=lambda n: {"near": -float((n.weight - 1).abs().sum())},
-        epochs=epochs,
-        highest_rate=0.1,
-        out=out,
+        rate=0.1,
     )
+    fit(training, epochs, out)
     return torch.load(out / "best.pt", weights_only=True)
 
 

@@ -22,7 +22,8 @@ from histoserve.export.config import GraphDoesNotFit, read_config
 from histoserve.export.graph import onnx_from_module
 from histoserve.export.peakmap.extractors import KINDS
 from histoserve.export.peakmap.extractors.backbone import feature_shape
-from histoserve.export.peakmap.network import SIZES, Head, part_of, served
+from histoserve.export.peakmap.head import Head
+from histoserve.export.peakmap.network import SIZES, part_of, served
 from histoserve.export.peakmap.smears import smear_from_seed, tiles_of
 from histoserve.export.repository import write_networks
 from histoserve.export.served import ServedGraph

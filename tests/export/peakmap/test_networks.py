@@ -11,7 +11,8 @@ from histoserve.export.peakmap.extractors import KINDS, extractor_from_weights
 from histoserve.export.peakmap.extractors.backbone import feature_shape
 from histoserve.export.peakmap.extractors.detector import Detector
 from histoserve.export.peakmap.extractors.segmenter import NUCLEUS_PX, Segmenter
-from histoserve.export.peakmap.network import ExtractedTiles, Head, SlideProbability, head_from_weights, identity
+from histoserve.export.peakmap.head import Head, head_from_weights
+from histoserve.export.peakmap.network import ExtractedTiles, SlideProbability, identity
 
 SHAPE = feature_shape("map")
 TILES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8))

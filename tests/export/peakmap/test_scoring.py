@@ -6,9 +6,10 @@ import torch
 from rich.console import Console
 
 from histoserve.export.peakmap.baselines import MeanOfTiles, Statistics
+from histoserve.export.peakmap.classes import CLASSES
 from histoserve.export.peakmap.extractors import KINDS
 from histoserve.export.peakmap.extractors.backbone import feature_shape
-from histoserve.export.peakmap.network import CLASSES, Head
+from histoserve.export.peakmap.head import Head
 from histoserve.export.peakmap.score import Answer, accuracies, confusion, score, table_of_accuracies
 from histoserve.phantom.cytology.smear import Smear
 

@@ -9,24 +9,26 @@ import torch
 from interrupted import interrupted_once, same
 
 from histoserve.export.peakmap import train_head as head
-from histoserve.export.peakmap.bags import Rows, bag_of, joined, made_up, read_rows, without, write_rows
+from histoserve.export.peakmap.bags import bag_of, joined, made_up, without
+from histoserve.export.peakmap.calibrate import logistic_line
+from histoserve.export.peakmap.classes import TYPES, slide_class
 from histoserve.export.peakmap.lesions import UNKNOWN, batch_of, corner_of_crop, crop, targets, turned, turned_outline
-from histoserve.export.peakmap.network import TYPES, served
+from histoserve.export.peakmap.network import served
+from histoserve.export.peakmap.rows import Rows, read_rows, write_rows
 from histoserve.export.peakmap.smears import (
     EXTRACTOR_SEED,
     HEAD_SEED,
     VALIDATION_SEED,
     LabelledSmear,
     read_smear,
-    slide_class,
     smear_from_seed,
     tile_corners,
     tiles_of,
     write_smear,
 )
 from histoserve.export.peakmap.train import selection, train
-from histoserve.export.peakmap.train_extractor import average_precision, logistic_line
 from histoserve.export.peakmap.train_head import train_heads
+from histoserve.export.peakmap.validation import average_precision
 
 ASCUS, LSIL, HSIL = range(3)
 
