@@ -21,9 +21,9 @@ from histoserve.client.grid import PlannedTile, grid, tile_size
 from histoserve.client.network import OneNetwork
 from histoserve.client.pipelines import PipelineRows, rows_of
 from histoserve.client.resolution import Resolution, check_network, resolve
+from histoserve.client.results.files import Findings, write_files
 from histoserve.client.results.folder import LAST, ResultFolder
-from histoserve.client.results.geojson import write_geojson
-from histoserve.client.results.overview import LONGEST_PX, Overview
+from histoserve.client.results.pictures.overview import LONGEST_PX, Seen
 from histoserve.client.results.result_json import (
     client_version,
     describe_models,
@@ -147,13 +147,9 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
         with timings.phase("finishing"), _believing(f"{order.pipeline}_slide"):
             rows.finish(network.telling(wire.infer))
         with timings.phase("writing"), _writing(folder.place), _believing(order.pipeline):
-            of = f"{order.pipeline}/{slide.name}"
-            write_geojson(folder.path(f"{order.pipeline}.geojson"), of, rows.features(), slide.viewer_origin)
-            overview = Overview(plan.thumbnail, slide.l0_size[0])
-            overview.edge(plan.tissue.mask, plan.tissue.raster.side)
-            rows.draw(overview)
-            overview.write(folder.path("overview.png"))
-            rows.write_more(slide, folder.path)
+            found = rows.result(_analysed_mm2(plan, outcome))
+            findings = Findings(order.pipeline, rows.words(found), rows.layers())
+            write_files(folder.path, slide, _seen(slide, resolution.mpp, plan, outcome), findings)
         result = {
             "histoserve": client_version(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
@@ -165,7 +161,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             "transfer": wire.models,
             "servers": wire.record(),
             "files": folder.names(),
-            "result": rows.result(_analysed_mm2(plan, outcome)),
+            "result": found,
         }
         with _writing(folder.place), _believing(order.pipeline):
             write_result(folder.path(LAST), result)
@@ -257,6 +253,11 @@ def _analysed_mm2(plan: Plan, outcome: Outcome) -> float:
     """Tissue in the cores of the tiles that were analysed: what was not seen has no share in a density."""
     failed = {each.tile.index for each in outcome.failed}
     return sum(plan.tissue.mm2(tile.core) for tile in plan.tiles if tile.index not in failed)
+
+
+def _seen(slide: Slide, mpp: float, plan: Plan, outcome: Outcome) -> Seen:
+    tissue, not_seen = plan.tissue, [failed.tile.core for failed in outcome.failed]
+    return Seen(plan.thumbnail, slide.l0_size[0], mpp, tissue.mask, tissue.raster.side, not_seen)
 
 
 @contextmanager
