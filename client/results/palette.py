@@ -12,15 +12,15 @@ from histoserve.client.results.layers import Colour
 
 PALETTE: tuple[Colour, ...] = (
     (255, 240, 0),
-    (0, 110, 255),
-    (235, 100, 0),
     (0, 230, 170),
+    (235, 100, 0),
+    (0, 110, 255),
     (0, 80, 0),
     (200, 40, 80),
     (160, 160, 255),
     (0, 0, 0),
 )
-"""In the order of the classes: yellow, blue, orange, mint, dark green, crimson, lilac, black."""
+"""In the order of the classes: yellow, mint, orange, blue, dark green, crimson, lilac, black."""
 
 
 def colour_of(number: int) -> Colour:

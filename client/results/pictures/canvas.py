@@ -14,6 +14,9 @@ LARGEST_ENLARGEMENT = 4
 FRACTION_BITS = 4
 """Lines are placed to a sixteenth of a pixel."""
 
+FARTHEST_PX = 2**16
+"""From the picture; what a server places farther off is none of the slide's, and must not overflow."""
+
 Image = NDArray[np.uint8]
 """RGB (h, w, 3)."""
 
@@ -62,7 +65,7 @@ def canvas_of(thumbnail: Image, l0_width: int, longest: int) -> Canvas:
 
 def fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
     """Places in px as OpenCV takes them with FRACTION_BITS: its whole numbers are centres of pixels."""
-    return np.round((points - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
+    return np.round((points - 0.5).clip(-FARTHEST_PX, FARTHEST_PX) * (1 << FRACTION_BITS)).astype(np.int32)
 
 
 def strip(width: int, height: int, colour: Colour) -> Image:
