@@ -101,12 +101,10 @@ class Cards:
 
     name: str
     """Of the file that shows them side by side, without its ending."""
-    title: str
-    """What they are, in a sentence that keeps a reader from taking them for more."""
+    said: str
+    """What they are, or that there are none, in a sentence that keeps a reader from taking them for more."""
     classes: Sequence[Class]
     each: Sequence[Card]
-    nothing: str
-    """Said where there are none."""
 
 
 Layer = Shapes | Grid | Arrows | Cards

@@ -1,7 +1,7 @@
 """Peakmap: the tiles that decide the class of a slide, found with a rising floor, and what is written of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -130,12 +130,16 @@ class Rows:
             cards.append(Card(peak.l0_region, peak.number, peak.type, caption, numbers, boxes))
         counts = np.bincount([peak.type for peak in self._peaks], minlength=len(self._types)).tolist()
         classes = tuple(Class(name, colour_of(t), counts[t]) for t, name in enumerate(self._types))
-        title = (
-            f"The class above is the whole slide's. Below are the {len(cards)} tiles that scored highest, whatever the "
-            "class: places to look at, no findings."
+        scored = tuple(replace(each, name=f"scored for {each.name}") for each in classes)
+        return [Shapes(classes, lambda: iter(shapes)), Cards("peaks", self._said(len(cards)), scored, cards)]
+
+    def _said(self, peaks: int) -> str:
+        if not peaks:
+            return f"No tile reaches the score {self._threshold:g} for {', '.join(self._types)}."
+        return (
+            f"The class above is the whole slide's. Numbered are the {peaks} tiles that scored highest, whatever the "
+            "class: places to look at, not findings."
         )
-        nothing = f"No tile reaches the score {self._threshold:g} for {', '.join(self._types)}."
-        return [Shapes(classes, lambda: iter(shapes)), Cards("peaks", title, classes, cards, nothing)]
 
     def _described(self, type_number: int) -> list[dict[str, Any]]:
         """From the highest score to the lowest."""

@@ -53,7 +53,7 @@ def write_contact_sheet(path: Path, read: Read, mpp: float, titles: Titles, card
     columns = max(LEAST_COLUMNS, min(COLUMNS, len(pictures)))
     width = columns * (PICTURE_PX + GAP_PX) + GAP_PX
     rows = [_row(pictures[first : first + columns], width) for first in range(0, len(pictures), columns)]
-    write_png(path, stacked([head(titles, width, [cards.title if pictures else cards.nothing]), *rows], GROUND))
+    write_png(path, stacked([head(titles, width, [cards.said]), *rows], GROUND))
 
 
 def _row(pictures: Sequence[Image], width: int) -> Image:

@@ -91,13 +91,13 @@ def foot(entries: Sequence[Entry], px_per_um: float, shown_px: int, width: int) 
 
 
 def entries_of(layers: Sequence[Layer]) -> list[Entry]:
-    """Each once, though several layers have the same classes or the same scale."""
-    entries: dict[str, Entry] = {}
+    """Each colour once: of shapes and the cards that point at them, what the cards call it."""
+    entries: dict[object, Entry] = {}
     for layer in layers:
         if isinstance(layer, Shapes | Cards):
-            for each in layer.classes:
-                text = f"{each.name} ({each.count:,})"
-                entries[text] = Entry(text, strip(SWATCH_PX, SWATCH_PX, each.colour))
+            for number, each in enumerate(layer.classes):
+                swatch = strip(SWATCH_PX, SWATCH_PX, each.colour)
+                entries[number, each.colour] = Entry(f"{each.name} ({each.count:,})", swatch)
         elif isinstance(layer, Arrows):
             entries[layer.title] = Entry(layer.title, arrow_symbol(layer.colour))
     grids = [layer for layer in layers if isinstance(layer, Grid)]

@@ -83,7 +83,8 @@ def write_overview(path: Path, seen: Seen, titles: Titles, layers: Sequence[Laye
     width = max(picture.shape[1], NARROWEST_PX)
     entries = [*entries_of(layers), *_entries(seen)]
     below = foot(entries, canvases[0].scale / seen.mpp, canvases[0].size[1], width)
-    write_png(path, stacked([head(titles, width), picture, below], GROUND))
+    said = [layer.said for layer in layers if isinstance(layer, Cards)]
+    write_png(path, stacked([head(titles, width, said), picture, below], GROUND))
 
 
 def _draw(canvas: Canvas, seen: Seen, layers: Sequence[Layer]) -> None:

@@ -288,7 +288,11 @@ def test_the_layers_are_what_the_result_says() -> None:
     assert isinstance(shapes, Shapes)
     assert isinstance(cards, Cards)
     [card] = cards.each
-    assert (card.number, cards.classes[card.of].name, card.numbers["Score"]) == (1, "ascus", pytest.approx(0.9))
+    assert (card.number, cards.classes[card.of].name, card.numbers["Score"]) == (
+        1,
+        "scored for ascus",
+        pytest.approx(0.9),
+    )
     assert [each.name for each in shapes.each()] == ["ascus 1", "ascus 1: cell"]
     assert [each.name for each in card.inside] == ["ascus 1: cell"]
     assert [each.count for each in cards.classes] == [1, 0, 0]

@@ -114,7 +114,7 @@ def test_a_grid_is_a_tile_for_each_value_that_is_there(tmp_path: Path) -> None:
 
 
 def test_cards_add_nothing_to_the_shapes_they_point_at(tmp_path: Path) -> None:
-    cards = Cards("peaks", "places", [DARK], [Card(np.array([0, 0, 9, 9]), 1, 0, "dark", {})], "none")
+    cards = Cards("peaks", "places", [DARK], [Card(np.array([0, 0, 9, 9]), 1, 0, "dark", {})])
     write_geojson(tmp_path / "a.geojson", "peakmap/a", [cards])
 
     assert json.loads((tmp_path / "a.geojson").read_text())["features"] == []

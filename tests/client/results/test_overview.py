@@ -40,7 +40,7 @@ def boxes(*regions: tuple[float, float, float, float], of: int = 0) -> Shapes:
 
 def cards(*each: tuple[tuple[float, float, float, float], int]) -> Cards:
     listed = [Card(np.array(region, np.float32), i + 1, of, "card", {}) for i, (region, of) in enumerate(each)]
-    return Cards("cards", "places to look at", CLASSES, listed, "nothing")
+    return Cards("cards", "places to look at", CLASSES, listed)
 
 
 def written(path: Path, width: int, height: int, layers: list[Layer], **other: Any) -> NDArray[np.uint8]:
