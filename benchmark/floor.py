@@ -120,7 +120,7 @@ def peak_bytes(slide: Path, server: str) -> int:
 def print_traffic(title: str, slide: Path, server: str) -> float:
     """Analyses `slide` without a floor, beside what `peak_bytes` left; the share of all rows that travelled with it."""
     floored = json.loads((slide.with_suffix("") / "peakmap" / "result.json").read_text())
-    with connect([server], "peakmap", DEADLINE_S) as servers:
+    with connect([server], ["peakmap"], DEADLINE_S) as servers:
         wire = Unfloored(servers)
         order = Order(slide, "peakmap", slide.with_suffix(".unfloored"))
         unfloored = analyze(order, lambda: nullcontext[Wire](wire), Silent()).result

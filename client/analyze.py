@@ -34,7 +34,7 @@ from histoserve.client.results.source import source_of
 from histoserve.client.session import IN_FLIGHT, Session, Work, batch_for, believing
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import FailedTile, Width
-from histoserve.client.survey import survey_slide
+from histoserve.client.survey import Survey, survey_slide
 from histoserve.client.tissue import Tissue, find_tissue
 from histoserve.client.traffic import Traffic
 
@@ -106,7 +106,18 @@ class Plan:
     """The tiles whose cores hold tissue."""
 
 
-def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], watcher: Watcher) -> Report:
+Look = Callable[[Slide, float, Callable[[str], None]], Survey]
+"""Surveys an open slide of so many µm/px; is told whom to tell in words how far it is."""
+
+
+def look_once(slide: Slide, mpp: float, progress: Callable[[str], None]) -> Survey:
+    """As `Look`."""
+    return survey_slide(slide, mpp, LONGEST_PX, READERS, progress)
+
+
+def analyze(
+    order: Order, connect: Callable[[], AbstractContextManager[Wire]], watcher: Watcher, look: Look = look_once
+) -> Report:
     """Leaves the complete result under `order.out`, or raises HistoserveError and leaves nothing.
 
     What can be checked at once is checked first: the slide, the folder, the servers, the room. Only then is a result of
@@ -123,7 +134,8 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
-            plan = make_plan(order, slide, resolution, contract, watcher.phase)
+            survey = partial(look, slide, resolution.mpp, watcher.phase)
+            plan = make_plan(order, slide, resolution, contract, survey)
         session = Session(wire, plan.work, watcher.done)
         folder.require_room(_room(make_rows, plan, resolution.mpp))
         with _writing(folder.place):
@@ -164,7 +176,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
 
 
 def make_plan(
-    order: Order, slide: Slide, resolution: Resolution, contract: Contract, progress: Callable[[str], None]
+    order: Order, slide: Slide, resolution: Resolution, contract: Contract, look: Callable[[], Survey]
 ) -> Plan:
     """Raises SlideError for a slide that the network cannot be used on, WrongUsage for a batch over the contract's."""
     check_network(slide.name, resolution.mpp, contract.mpp)
@@ -176,7 +188,7 @@ def make_plan(
         raise ServerError(f"The server's pipeline {order.pipeline} cannot be used on {slide.name}: {error}.") from error
     tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
     width = Width(_batch(order.batch, contract, tile_bytes), order.in_flight)
-    survey = survey_slide(slide, resolution.mpp, LONGEST_PX, READERS, progress)
+    survey = look()
     tissue = find_tissue(survey, resolution.mpp)
     tiles = [tile for tile in grid(*slide.l0_size, size) if tissue.in_core(tile.core)]
     return Plan(level, survey.thumbnail, tissue, Work(contract, resolution.mpp, tiles, width))

@@ -90,7 +90,7 @@ def analyze(
             raise WrongUsage("-o is empty: give the folder for the results.")
         order = Order(slide, pipeline, Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
         with _Bar() as bar:
-            report = analyze_slide(order, partial(connect, addresses, pipeline, deadline, _warn), bar)
+            report = analyze_slide(order, partial(connect, addresses, [pipeline], deadline, _warn), bar)
     for warning in report.warnings:
         _warn(warning)
     typer.echo(f"The result is in {printable(report.folder)}.")

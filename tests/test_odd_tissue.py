@@ -31,7 +31,7 @@ class Silent:
 
 def result_of(path: Path, server: LocalTriton) -> dict[str, Any]:
     order = Order(path, "nuclei", path.with_suffix(""))
-    return analyze(order, lambda: connect([server.grpc], "nuclei", 120), Silent()).result
+    return analyze(order, lambda: connect([server.grpc], ["nuclei"], 120), Silent()).result
 
 
 def jpeg(tile: Image) -> bytes:
