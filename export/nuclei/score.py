@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import shapely
 from rich.console import Console
 from rich.table import Table
+from shapely import Polygon
 
 from histoserve.export.nuclei.matching import TypeCounts, dice, f1, pair_centroids, panoptic
 from histoserve.export.nuclei.network import TYPES
@@ -25,17 +27,13 @@ def labels_from_geojson(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray,
 
 def draw_polygon(labels: np.ndarray, ring: np.ndarray, number: int) -> None:
     """Sets the pixels whose centres lie inside `ring`, (V, 2) in pixels with the corner of the first at 0, 0."""
-    left, top = np.floor(ring.min(0)).astype(int)
-    right, bottom = np.ceil(ring.max(0)).astype(int)
-    columns, rows = np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5)
-    inside = np.zeros(columns.shape, bool)
-    for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, 0), strict=True):
-        if y0 != y1:
-            crosses = (rows >= min(y0, y1)) & (rows < max(y0, y1))
-            inside ^= crosses & (columns < x0 + (rows - y0) * (x1 - x0) / (y1 - y0))
-    height, width = labels.shape
-    window = labels[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
-    window[inside[max(-top, 0) : height - top, max(-left, 0) : width - left]] = number
+    left, top = np.floor(ring.min(0)).astype(int).clip(0)
+    right, bottom = np.ceil(ring.max(0)).astype(int).clip(0)
+    window = labels[top:bottom, left:right]
+    rows, columns = np.indices(window.shape)
+    polygon = Polygon(ring)
+    shapely.prepare(polygon)
+    window[shapely.contains_xy(polygon, left + columns + 0.5, top + rows + 0.5)] = number
 
 
 def centroids(labels: np.ndarray, count: int) -> np.ndarray:

@@ -41,3 +41,21 @@ def test_a_polygon_covers_the_pixels_whose_centres_it_holds() -> None:
     labels = np.zeros((4, 5), int)
     draw_polygon(labels, np.array([[1, 0.6], [3, 0.6], [3, 3], [1, 3]]), 9)
     assert labels.tolist() == [[0] * 5, [0, 9, 9, 0, 0], [0, 9, 9, 0, 0], [0] * 5]
+
+
+@pytest.mark.parametrize(
+    ("ring", "drawn"),
+    [
+        ([[-2, -2], [1, -2], [1, 1], [-2, 1]], [[9, 0], [0, 0]]),
+        ([[1, 1], [9, 1], [9, 9], [1, 9], [1, 1]], [[0, 0], [0, 9]]),
+        ([[-9, -9], [-5, -9], [-5, -5]], [[0, 0], [0, 0]]),
+        ([[5, 0], [9, 0], [9, 2]], [[0, 0], [0, 0]]),
+        ([[0, 0], [2, 2], [2, 0], [0, 2]], [[0, 0], [0, 0]]),
+        ([[0, 0], [2, 2.1], [2, -0.1], [0, 2]], [[0, 9], [0, 9]]),
+    ],
+    ids=["upper left", "lower right, closed", "before", "behind", "through the centres", "crossing itself"],
+)
+def test_a_polygon_may_reach_beyond_the_tile(ring: list, drawn: list) -> None:
+    labels = np.zeros((2, 2), int)
+    draw_polygon(labels, np.array(ring, float), 9)
+    assert labels.tolist() == drawn
