@@ -30,6 +30,17 @@ HOW_IT_RUNS = {
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """One input or output of a model."""
+
+    name: str
+    dtype: str
+    """As in a request: BYTES, FP32, …"""
+    dims: tuple[int, ...]
+    """−1 where the length varies."""
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """What the server says of one model."""
 
@@ -40,7 +51,8 @@ class ModelConfig:
     parameters: Mapping[str, str]
     steps: tuple[str, ...] = ()
     """Models that an ensemble runs."""
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ def contract_from_configs(pipeline: str, config_of: Callable[[str], ModelConfig]
     """
     tiles = _with_steps(f"{pipeline}_tiles", config_of)
     models = {**tiles, **_with_steps(f"{pipeline}_slide", config_of)}
-    inputs = tiles[f"{pipeline}_tiles"].inputs
+    inputs = tuple(each.name for each in tiles[f"{pipeline}_tiles"].inputs)
     if missing := [name for name in TILES_TAKE if name not in inputs]:
         raise ServerError(
             f"The server's {pipeline}_tiles does not take {', '.join(missing)}; it takes {', '.join(inputs)}. "
