@@ -26,6 +26,7 @@ from histoserve.client.results.folder import LAST, ResultFolder
 from histoserve.client.results.geojson import write_geojson
 from histoserve.client.results.overview import LONGEST_PX, Overview
 from histoserve.client.results.result_json import (
+    SCHEMA,
     client_version,
     describe_models,
     describe_slide,
@@ -98,6 +99,11 @@ class Report:
         return list(self.result["slide"]["warnings"])
 
     @property
+    def words(self) -> str:
+        """The result in a few words."""
+        return rows_of(self.result["pipeline"]["name"]).words(self.result["result"])
+
+    @property
     def failed(self) -> int:
         """Tiles that could not be analysed."""
         return len(self.result["tiles"]["failed"])
@@ -168,6 +174,7 @@ def analyze(
             overview.write(folder.path("overview.png"))
             rows.write_more(slide, folder.path)
         result = {
+            "schema": SCHEMA,
             "histoserve": client_version(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": network.identity},

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from histoserve.client import analyze as analyze_module
+from histoserve.client import call as call_module
 from histoserve.client import cli
 from histoserve.deploy.local.triton import LocalTriton
 
@@ -70,6 +71,10 @@ class Means:
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         return dict(sorted(self.means.items()))
 
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        return f"{len(result)} means"
+
     def features(self) -> Iterator[dict[str, Any]]:
         return iter(())
 
@@ -94,7 +99,8 @@ def analyze(
     triton: LocalTriton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[tuple[int, int], tuple[int, int, int]]], tuple[int, dict[str, Any]]]:
     """Exit code and result of a slide of noise, with tiles (row, column) whose first pixel has a colour."""
-    monkeypatch.setattr(analyze_module, "rows_of", lambda pipeline: Means)
+    for module in (analyze_module, call_module):
+        monkeypatch.setattr(module, "rows_of", lambda pipeline: Means)
     noise = np.random.default_rng(5).integers((150, 60, 120), (250, 160, 220), (SHAPE[0] * SIDE, SHAPE[1] * SIDE, 3))
 
     def run(marked: dict[tuple[int, int], tuple[int, int, int]]) -> tuple[int, dict[str, Any]]:

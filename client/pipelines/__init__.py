@@ -23,6 +23,9 @@ class PipelineRows(Protocol):
     BYTES_PER_MM2: ClassVar[int]
     """Of the result files, at most, pictures aside: so much room is wanted before the work begins."""
 
+    RESULT: ClassVar[dict[str, Any]]
+    """JSON Schema of `result`."""
+
     def __init__(self, contract: Contract, slide_mpp: float):
         """For a slide of `slide_mpp` µm/px."""
 
@@ -40,6 +43,10 @@ class PipelineRows(Protocol):
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """The result in `result.json`; `tissue_mm2` is the tissue that was analysed."""
+
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """What `result` says, in a few words for a table: "2,344 nuclei, 812/mm²"."""
 
     def features(self) -> Iterator[dict[str, Any]]:
         """The GeoJSON features, in an order that depends on the result alone."""

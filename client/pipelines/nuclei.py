@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
 ROUNDING_PX = 1.0
 """Of float32 coordinates, with room: rows sent needlessly change nothing."""
 
+COUNT = {
+    "description": "of nuclei; the density is null without tissue",
+    "type": "object",
+    "required": ["count", "per_mm2"],
+    "additionalProperties": False,
+    "properties": {
+        "count": {"type": "integer", "minimum": 0},
+        "per_mm2": {"type": ["number", "null"], "minimum": 0},
+    },
+}
+
 DRAWN_AT_ONCE = 10_000
 """Outlines given to OpenCV together: few calls, little memory."""
 
@@ -40,6 +51,17 @@ class Rows:
 
     BYTES_PER_MM2 = 10_000 * 1_000
     """Nuclei in a mm² of lymphoid tissue × bytes of one in the GeoJSON (860 on the demo slide)."""
+
+    RESULT: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "required": ["nuclei", "types", "tissue_mm2"],
+        "additionalProperties": False,
+        "properties": {
+            "nuclei": COUNT,
+            "types": {"description": "by name", "type": "object", "minProperties": 1, "additionalProperties": COUNT},
+            "tissue_mm2": {"description": "that was analysed", "type": "number", "minimum": 0},
+        },
+    }
 
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types = contract.names("types")
@@ -89,6 +111,12 @@ class Rows:
         counts = self._counts()
         types = {name: _count(int(n), tissue_mm2) for name, n in zip(self._types, counts, strict=True)}
         return {"nuclei": _count(int(counts.sum()), tissue_mm2), "types": types, "tissue_mm2": round(tissue_mm2, 6)}
+
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """As PipelineRows.words."""
+        count, density = result["nuclei"]["count"], result["nuclei"]["per_mm2"]
+        return f"{count:,} {'nucleus' if count == 1 else 'nuclei'}" + (f", {density:,.0f}/mm²" if density else "")
 
     def features(self) -> Iterator[dict[str, Any]]:
         """As PipelineRows.features; by centroid, from top to bottom."""

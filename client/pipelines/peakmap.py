@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,42 @@ DIGITS = 6
 
 SLIDE_INPUTS = ("TILE_REGION", "SCORE", "FEATURE_MAP")
 """Of a row, what decides; the rest is for display. NETWORK is added by whoever calls."""
+
+
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+REGION = {
+    "description": "x, y, width, height in level-0 px",
+    "type": "array",
+    "items": {"type": "integer"},
+    "minItems": 4,
+    "maxItems": 4,
+}
+BOX = {
+    "description": "what a detector saw of the type in the tile",
+    "type": "object",
+    "required": ["region", "score"],
+    "additionalProperties": False,
+    "properties": {"region": REGION, "score": SHARE},
+}
+PEAK = {
+    "type": "object",
+    "required": ["number", "region", "score", "attention", "boxes"],
+    "additionalProperties": False,
+    "properties": {
+        "number": {"description": "1 for the highest attention", "type": "integer", "minimum": 1},
+        "region": REGION,
+        "score": SHARE,
+        "attention": SHARE,
+        "boxes": {"type": "array", "items": BOX},
+    },
+}
+OF_TYPE = {
+    "type": "object",
+    "required": ["peaks"],
+    "additionalProperties": False,
+    "properties": {"peaks": {"description": "from the highest score", "type": "array", "items": PEAK}},
+}
+"""JSON Schemas of the parts of `Rows.RESULT`."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +84,18 @@ class Rows:
 
     BYTES_PER_MM2 = 0
     """A few tiles of a slide, however large it is."""
+
+    RESULT: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "required": ["class", "probability", "types", "tissue_mm2"],
+        "additionalProperties": False,
+        "properties": {
+            "class": {"description": "the likeliest; null without any tile", "type": ["string", "null"]},
+            "probability": {"description": "by class", "type": ["object", "null"], "additionalProperties": SHARE},
+            "types": {"description": "by name", "type": "object", "additionalProperties": OF_TYPE},
+            "tissue_mm2": {"description": "that was analysed", "type": "number", "minimum": 0},
+        },
+    }
 
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types, self._classes = contract.names("types"), contract.names("classes")
@@ -99,6 +147,12 @@ class Rows:
             found = self._classes[int(self._probability.argmax())]
         types = {name: {"peaks": self._described(t)} for t, name in enumerate(self._types)}
         return {"class": found, "probability": probability, "types": types, "tissue_mm2": round(tissue_mm2, 6)}
+
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """As PipelineRows.words."""
+        found = result["class"]
+        return f"{found} {result['probability'][found]:.2f}" if found is not None else "no class: no tissue"
 
     def features(self) -> Iterator[dict[str, Any]]:
         """As PipelineRows.features; a tile that is a peak of two types comes twice; by number, then its boxes."""
