@@ -7,7 +7,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := benchmark client deploy ensemble export model_repository
 OUT ?= out/demo
 DATA ?= ../shared/data
 SMEARS ?= 100
@@ -16,8 +15,7 @@ IN ?= out/smears
 SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
 # The tiles that no training of the shipped network saw.
 VALIDATION := 02 06 14 17 24
-# An editable package is what is wanted, and setuptools warns of each.
-PIP_INSTALL = PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
 .PHONY: demo score score-peakmap smears test quick lint clean
@@ -61,7 +59,7 @@ quick: lint
 lint: .venv/.all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=.venv/tree $(BIN)/mypy $(PACKAGES:%=-p histoserve.%) --exclude model_repository
+	$(BIN)/mypy -p histoserve --exclude model_repository
 
 # pip from 3.10's ensurepip installs editable packages of this build system, but slowly: take a newer one.
 .venv/bin/python:
@@ -74,10 +72,8 @@ lint: .venv/.all
 	$(PIP_INSTALL) --editable '.[server]'
 	@touch $@
 
-# mypy follows no import hooks: it reads the packages through a tree of links.
 .venv/.all: .venv/.server
 	$(PIP_INSTALL) --editable '.[server,export,dev]'
-	@mkdir -p .venv/tree/histoserve && cd .venv/tree/histoserve && for p in $(PACKAGES); do ln -sfn ../../../$$p $$p; done
 	@touch $@
 
 clean:

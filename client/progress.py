@@ -92,9 +92,9 @@ class Board:
         self._console.print(f"histoserve: {text}")
 
     def advance(self, slide: Path, pipeline: str, part: float) -> None:
-        """So much of an analysis is done."""
+        """So much more of an analysis is done."""
         with self._lock:
-            self._parts[slide, pipeline] = part
+            self._parts[slide, pipeline] = min(1.0, self._parts[slide, pipeline] + part)
             whole = sum(self._share[each] * part for (each, _), part in self._parts.items())
             self._view.whole(whole, self._done, len(self._parts))
 
@@ -105,7 +105,7 @@ class _Watcher:
     def __init__(self, board: Board, slide: Path, pipeline: str, shown: Watcher):
         self._board, self._slide, self._pipeline = board, slide, pipeline
         self._shown = shown
-        self._tiles = self._done = 0
+        self._tiles = 0
 
     def phase(self, text: str) -> None:
         self._shown.phase(text)
@@ -115,9 +115,8 @@ class _Watcher:
         self._shown.planned(tiles)
 
     def done(self, tiles: int) -> None:
-        self._done += tiles
         self._shown.done(tiles)
-        self._board.advance(self._slide, self._pipeline, min(1.0, self._done / max(1, self._tiles)))
+        self._board.advance(self._slide, self._pipeline, tiles / max(1, self._tiles))
 
 
 class Quiet:

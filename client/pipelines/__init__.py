@@ -39,7 +39,7 @@ class PipelineRows(Protocol):
         """Keeps the rows of one request; raises ServerError for rows that contradict themselves."""
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
-        """Makes the rows of all tiles, which came in any order, the slide's result, by `<pipeline>_slide`."""
+        """Makes the rows so far, in whatever order they came, the result, by `<pipeline>_slide`; more may come."""
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """The result in `result.json`; `tissue_mm2` is the tissue that was analysed."""

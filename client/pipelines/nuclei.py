@@ -93,7 +93,6 @@ class Rows:
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
         """As PipelineRows.finish."""
         nuclei = _joined(self._batches)
-        self._batches.clear()
         # By tile, then by position: what is sent does not depend on when a row came.
         order = _order(nuclei, ["TILE_INDEX", "CENTROID", "BOX", "TYPE", "AREA"])
         near = _near_seam(nuclei["BOX"][order], nuclei["CORE"][order])
