@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from histoserve.client import analyze as analyze_module
-from histoserve.client import call as call_module
-from histoserve.client import cli
+from histoserve.client import call, cli, session
+from histoserve.client.results.layers import Layer
 from histoserve.deploy.local.triton import LocalTriton
 
 SIDE, SHAPE = 32, (5, 8)
@@ -75,12 +75,8 @@ class Means:
     def words(result: dict[str, Any]) -> str:
         return f"{len(result)} means"
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        return iter(())
-
-    def draw(self, overview: Any) -> None: ...
-
-    def write_more(self, slide: Any, path: Any) -> None: ...
+    def layers(self) -> Sequence[Layer]:
+        return ()
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +95,7 @@ def analyze(
     triton: LocalTriton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[tuple[int, int], tuple[int, int, int]]], tuple[int, dict[str, Any]]]:
     """Exit code and result of a slide of noise, with tiles (row, column) whose first pixel has a colour."""
-    for module in (analyze_module, call_module):
+    for module in (analyze_module, session, call):
         monkeypatch.setattr(module, "rows_of", lambda pipeline: Means)
     noise = np.random.default_rng(5).integers((150, 60, 120), (250, 160, 220), (SHAPE[0] * SIDE, SHAPE[1] * SIDE, 3))
 

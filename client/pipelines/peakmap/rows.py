@@ -1,10 +1,9 @@
 """Peakmap: the tiles that decide the class of a slide, found with a rising floor, and what is written of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,9 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.peakmap.peaks import Peaks
-from histoserve.client.results.geojson import detection
-from histoserve.client.results.overview import PALETTE, Overview
-from histoserve.client.results.peaks import Card, write_contact_sheet
-from histoserve.client.slide import Slide
+from histoserve.client.pipelines.peakmap.schema import RESULT
+from histoserve.client.results.layers import Card, Cards, Class, Layer, Shape, Shapes, outline_of
+from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
 
 DIGITS = 6
@@ -24,42 +22,6 @@ DIGITS = 6
 
 SLIDE_INPUTS = ("TILE_REGION", "SCORE", "FEATURE_MAP")
 """Of a row, what decides; the rest is for display. NETWORK is added by whoever calls."""
-
-
-SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-REGION = {
-    "description": "x, y, width, height in level-0 px",
-    "type": "array",
-    "items": {"type": "integer"},
-    "minItems": 4,
-    "maxItems": 4,
-}
-BOX = {
-    "description": "what a detector saw of the type in the tile",
-    "type": "object",
-    "required": ["region", "score"],
-    "additionalProperties": False,
-    "properties": {"region": REGION, "score": SHARE},
-}
-PEAK = {
-    "type": "object",
-    "required": ["number", "region", "score", "attention", "boxes"],
-    "additionalProperties": False,
-    "properties": {
-        "number": {"description": "1 for the highest attention", "type": "integer", "minimum": 1},
-        "region": REGION,
-        "score": SHARE,
-        "attention": SHARE,
-        "boxes": {"type": "array", "items": BOX},
-    },
-}
-OF_TYPE = {
-    "type": "object",
-    "required": ["peaks"],
-    "additionalProperties": False,
-    "properties": {"peaks": {"description": "from the highest score", "type": "array", "items": PEAK}},
-}
-"""JSON Schemas of the parts of `Rows.RESULT`."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +47,7 @@ class Rows:
     BYTES_PER_MM2 = 0
     """A few tiles of a slide, however large it is."""
 
-    RESULT: ClassVar[dict[str, Any]] = {
-        "type": "object",
-        "required": ["class", "probability", "types", "tissue_mm2"],
-        "additionalProperties": False,
-        "properties": {
-            "class": {"description": "the likeliest; null without any tile", "type": ["string", "null"]},
-            "probability": {"description": "by class", "type": ["object", "null"], "additionalProperties": SHARE},
-            "types": {"description": "by name", "type": "object", "additionalProperties": OF_TYPE},
-            "tissue_mm2": {"description": "that was analysed", "type": "number", "minimum": 0},
-        },
-    }
+    RESULT = RESULT
 
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types, self._classes = contract.names("types"), contract.names("classes")
@@ -150,45 +102,47 @@ class Rows:
 
     @staticmethod
     def words(result: dict[str, Any]) -> str:
-        """As PipelineRows.words."""
-        found = result["class"]
-        return f"{found} {result['probability'][found]:.2f}" if found is not None else "no class: no tissue"
+        """As PipelineRows.words: the class and its probability."""
+        if result["class"] is None:
+            return "no class: nothing on the slide was analysed"
+        probability = result["probability"][result["class"]]
+        # Rounded up, it would be certain.
+        shown = f"{probability:.3f}" if probability < 0.9995 else "> 0.999"
+        return f"{result['class'].replace('_', ' ')} (probability {shown})"
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        """As PipelineRows.features; a tile that is a peak of two types comes twice; by number, then its boxes."""
+    def layers(self) -> Sequence[Layer]:
+        """As PipelineRows.layers: the peaks and what was seen in them; a tile that is one of two types comes twice."""
+        shapes: list[Shape] = []
+        cards: list[Card] = []
         for peak in self._peaks:
             name = f"{self._types[peak.type]} {peak.rank + 1}"
-            classification = {"name": self._types[peak.type], "color": _colour(peak.type)}
-            measurements = {"Score": round(peak.score, DIGITS), "Attention": round(peak.attention, DIGITS)}
-            yield detection(_corners(peak.l0_region), classification, {**measurements, "Number": peak.number}, name)
-            for box in peak.l0_boxes:
-                seen = {"Score": round(float(box[4]), DIGITS), "Number": peak.number}
-                yield detection(_corners(box[:4]), classification, seen, f"{name}: cell")
+            numbers = {"Score": round(peak.score, DIGITS), "Attention": round(peak.attention, DIGITS)}
+            boxes = [
+                Shape(
+                    outline_of(box[:4]),
+                    peak.type,
+                    {"Score": round(float(box[4]), DIGITS), "Number": peak.number},
+                    f"{name}: cell",
+                )
+                for box in peak.l0_boxes
+            ]
+            tile = Shape(outline_of(peak.l0_region), peak.type, {**numbers, "Number": peak.number}, name)
+            shapes.extend((tile, *boxes))
+            # Not the bare name: on a slide that is negative it would read as a finding.
+            caption = f"scored for {self._types[peak.type]}"
+            cards.append(Card(peak.l0_region, peak.number, peak.type, caption, numbers, boxes))
+        counts = np.bincount([peak.type for peak in self._peaks], minlength=len(self._types)).tolist()
+        classes = tuple(Class(name, colour_of(t), counts[t]) for t, name in enumerate(self._types))
+        scored = tuple(replace(each, name=f"scored for {each.name}") for each in classes)
+        return [Shapes(classes, lambda: iter(shapes)), Cards("peaks", self._said(len(cards)), scored, cards)]
 
-    def draw(self, overview: Overview) -> None:
-        """As PipelineRows.draw; the peaks with their numbers, the first ones on top."""
-        marks: dict[tuple[float, ...], list[tuple[str, tuple[int, int, int]]]] = {}
-        for peak in self._peaks:
-            marks.setdefault(tuple(peak.l0_region.tolist()), []).append((str(peak.number), _colour(peak.type)))
-        for region in reversed(marks):
-            overview.mark(np.array(region, np.float32), marks[region])
-        counts = np.bincount([peak.type for peak in self._peaks], minlength=len(self._types))
-        overview.legend([(f"{name} ({counts[t]})", _colour(t)) for t, name in enumerate(self._types)])
-
-    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
-        """As PipelineRows.write_more: `peaks.png`."""
-        cards = [
-            Card(
-                peak.l0_region,
-                _colour(peak.type),
-                f"{peak.number}  {self._types[peak.type]}",
-                f"score {peak.score:.3f}   attention {peak.attention:.3f}",
-                peak.l0_boxes[:, :4],
-            )
-            for peak in self._peaks
-        ]
-        nothing = f"No tile reaches the score {self._threshold:g} for {', '.join(self._types)}."
-        write_contact_sheet(path("peaks.png"), slide, self._mpp, cards, nothing)
+    def _said(self, peaks: int) -> str:
+        if not peaks:
+            return f"No tile reaches the score {self._threshold:g} for {', '.join(self._types)}."
+        return (
+            f"The class above is the whole slide's. Numbered are the {peaks} tiles that scored highest, whatever the "
+            "class: places to look at, not findings."
+        )
 
     def _described(self, type_number: int) -> list[dict[str, Any]]:
         """From the highest score to the lowest."""
@@ -210,11 +164,6 @@ class Rows:
 
 def _regions(tiles: Sequence[PlannedTile]) -> NDArray[np.float32]:
     return np.array([tile.region for tile in tiles], np.float32)
-
-
-def _corners(l0_region: NDArray[np.float32]) -> NDArray[np.float32]:
-    x, y, width, height = l0_region
-    return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], np.float32)
 
 
 def _boxes(rows: Outputs, threshold: float, type_number: int, region: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -243,10 +192,6 @@ def _peaks(answer: Outputs, boxes_of: Callable[[int, NDArray[np.float32]], NDArr
         )
         for number, i in enumerate(order, 1)
     ]
-
-
-def _colour(type_number: int) -> tuple[int, int, int]:
-    return PALETTE[type_number % len(PALETTE)]
 
 
 def _check(outputs: Outputs, tiles: Sequence[PlannedTile], types: int, known: Outputs | None) -> None:

@@ -4,7 +4,6 @@ import numpy as np
 class Rows:
     BYTES_PER_MM2 = 1_000
     RESULT = {"required": ["darkness", "tissue_mm2"], "additionalProperties": {"type": "number"}}  # noqa: RUF012
-    words = staticmethod("darkness {darkness:.2f}".format_map)
 
     def __init__(self, contract, slide_mpp):
         self._scores = {}
@@ -22,10 +21,9 @@ class Rows:
     def result(self, tissue_mm2):
         return {"darkness": self._darkness, "tissue_mm2": tissue_mm2}
 
-    def features(self):
-        return iter(())
+    @staticmethod
+    def words(result):
+        return f"darkness {result['darkness']:.2f}"
 
-    def draw(self, overview):
-        overview.legend([(f"darkness {self._darkness:.2f}", (0, 0, 0))])
-
-    def write_more(self, slide, path): ...
+    def layers(self):
+        return []
