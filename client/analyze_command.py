@@ -81,7 +81,7 @@ def analyze(
 
     if not out.strip():
         raise WrongUsage("-o is empty: give the folder for the results.")
-    pipelines = _names(pipeline)
+    pipelines = list(dict.fromkeys(_names(pipeline)))
     order = Order(Path(), "", Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
     found = gather(slides, complain)
     call = Call(found, pipelines, order, at_once, again)
@@ -94,5 +94,5 @@ def analyze(
 
 
 def _names(values: list[str]) -> list[str]:
-    """Of an option that may be repeated, and may name several with commas; each once."""
-    return list(dict.fromkeys(each.strip() for value in values for each in value.split(",") if each.strip()))
+    """Of an option that may be repeated, and may name several with commas."""
+    return [each.strip() for value in values for each in value.split(",")]
