@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
+from histoserve.client.pipelines.nuclei.schema import RESULT
 from histoserve.client.results.layers import Class, Layer, Shape, Shapes
 from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
@@ -36,6 +37,8 @@ class Rows:
     BYTES_PER_MM2 = 10_000 * 1_000
     """Nuclei in a mm² of lymphoid tissue × bytes of one in the GeoJSON (860 on the demo slide)."""
 
+    RESULT = RESULT
+
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types = contract.names("types")
         self._slide_model = f"{contract.pipeline}_slide"
@@ -45,9 +48,12 @@ class Rows:
 
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
         """As PipelineRows.request."""
+        regions = np.array([tile.region for tile in tiles], np.float32)
         return {
             "TILE": images,
-            "REGION": np.array([tile.region for tile in tiles], np.float32),
+            "REGION": regions,
+            "WINDOW": regions,
+            "MPP": np.array([self._mpp], np.float32),
             "CORE": np.array([tile.core for tile in tiles], np.float32),
         }
 
