@@ -217,6 +217,9 @@ class _Bar:
     def done(self, tiles: int) -> None:
         self._progress.advance(self._task, tiles)
 
+    def say(self, text: str) -> None:
+        _warn(text)
+
 
 def _lazily(module: str, name: str, extra: str) -> Callable[..., Any]:
     try:
