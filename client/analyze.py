@@ -20,9 +20,9 @@ from histoserve.client.grid import PlannedTile, grid, tile_size
 from histoserve.client.pipelines import PipelineRows, rows_of
 from histoserve.client.reading import read_ahead
 from histoserve.client.resolution import Resolution, check_network, resolve
+from histoserve.client.results.files import Findings, write_files
 from histoserve.client.results.folder import LAST, ResultFolder
-from histoserve.client.results.geojson import write_geojson
-from histoserve.client.results.overview import LONGEST_PX, Overview
+from histoserve.client.results.pictures.overview import LONGEST_PX, Seen
 from histoserve.client.results.result_json import (
     client_version,
     describe_models,
@@ -156,15 +156,9 @@ def analyze(
                 plan.tissue.settle()
             with timings.phase("finishing"):
                 found = session.finish(plan.tissue.mm2)
-        rows = session.rows
         with timings.phase("writing"), _writing(folder.place), believing(order.pipeline):
-            of = f"{order.pipeline}/{slide.name}"
-            write_geojson(folder.path(f"{order.pipeline}.geojson"), of, rows.features(), slide.viewer_origin)
-            overview = Overview(plan.thumbnail, slide.l0_size[0])
-            overview.edge(plan.tissue.mask, plan.tissue.raster.side)
-            rows.draw(overview)
-            overview.write(folder.path("overview.png"))
-            rows.write_more(slide, folder.path)
+            findings = Findings(order.pipeline, session.rows.words(found), session.rows.layers())
+            write_files(folder.path, slide, _seen(slide, plan, session), findings)
         result = {
             "histoserve": client_version(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
@@ -246,6 +240,11 @@ def _batch(wanted: int | None, contract: Contract, tile_bytes: float) -> int:
     if limit is not None and wanted > limit:
         raise WrongUsage(f"--batch {wanted} is more than the server takes: its limit is {limit} tiles in a request.")
     return wanted
+
+
+def _seen(slide: Slide, plan: Plan, session: Session) -> Seen:
+    tissue, not_seen = plan.tissue, [failed.tile.core for failed in session.failed]
+    return Seen(plan.thumbnail, slide.l0_size[0], session.work.mpp, tissue.mask, tissue.raster.side, not_seen)
 
 
 @contextmanager

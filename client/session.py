@@ -183,11 +183,16 @@ class Session:
         self._stream.push(picture)
 
     def fail(self, failed: FailedTile) -> None:
-        """Notes a tile that cannot be had; one that was answered stays so."""
+        """Notes a tile that cannot be had; one that was answered in this session stays so."""
+        index = failed.tile.index
         with self._lock:
-            self._under_way.discard(failed.tile.index)
-            known = failed.tile.index in self._failed or failed.tile.index in self._answered
-            self._failed[failed.tile.index] = failed
+            if self._doubtful and index in self._answered:
+                self.begin_anew(f"a tile that was read can no longer be had ({failed.reason})")
+            self._under_way.discard(index)
+            if index in self._answered:
+                return
+            known = index in self._failed
+            self._failed[index] = failed
         if not known:
             self._watcher.done(1)
 

@@ -5,15 +5,13 @@ A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import WrongUsage
 from histoserve.client.grid import PlannedTile
-from histoserve.client.results.overview import Overview
-from histoserve.client.slide import Slide
+from histoserve.client.results.layers import Layer
 from histoserve.client.wire import Arrays, Outputs
 
 
@@ -41,14 +39,12 @@ class PipelineRows(Protocol):
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """The result in `result.json`; `tissue_mm2` is the tissue that was analysed."""
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        """The GeoJSON features, in an order that depends on the result alone."""
+    def layers(self) -> Sequence[Layer]:
+        """What the result shows, in an order that depends on the result alone."""
 
-    def draw(self, overview: Overview) -> None:
-        """Draws the result onto the thumbnail."""
-
-    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
-        """Writes result files of this pipeline alone, each where `path` of its name says."""
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """What `result` gave in a few words, for pictures and tables; that of a file read again too."""
 
 
 def rows_of(pipeline: str) -> type[PipelineRows]:
