@@ -187,7 +187,15 @@ class Journal:
 
 def open_journal(path: Path, bound: Bound) -> Journal:
     """The journal at `path`, which is made if it is not there; raises OSError."""
-    return Journal(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), bound)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        return Journal(file, bound)
+    except OSError:
+        empty = os.fstat(file).st_size == 0
+        os.close(file)
+        if empty:
+            path.unlink()
+        raise
 
 
 def passing_journal() -> Journal:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 
 from histoserve.client.contract import deciding
 from histoserve.client.encode import Encoding
@@ -62,8 +63,7 @@ def _journal_in(folder: ResultFolder, bound: Bound, say: Callable[[str], None]) 
         elif found:
             say(f"An earlier run that did not finish is not gone on with: {_difference(found[0], bound)}.")
         for each in folders:
-            (each / JOURNAL).unlink(missing_ok=True)
-            each.rmdir()
+            rmtree(each, ignore_errors=True)
     return open_journal(place, bound)
 
 
