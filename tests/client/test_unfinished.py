@@ -55,7 +55,7 @@ def _fail(error: BaseException) -> Any:
     raise error
 
 
-@pytest.mark.parametrize("name", ["write_geojson", "write_result"])
+@pytest.mark.parametrize("name", ["write_files", "write_result"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()])
 def test_a_full_disk_or_an_interruption_while_writing_keeps_the_old_result(
     order: Order, disc_wire: Any, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException
