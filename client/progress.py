@@ -81,7 +81,7 @@ class Board:
 
     def finished(self, slide: Path, row: Row) -> None:
         """As call.Board.finished."""
-        if row.remark and row.state != "not finished":
+        if row.remark:
             self.tell(slide, row.pipeline, row.remark)
         with self._lock:
             self._done += 1
