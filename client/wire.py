@@ -14,8 +14,10 @@ from typing import Any
 import grpc
 import numpy as np
 from numpy.typing import NDArray
-from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor, triton_to_np_dtype
 
+from histoserve.client.configs import config_from_message
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
 from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 
@@ -28,17 +30,6 @@ ASK_SECONDS = 5.0
 LIVE_EVERY, LIVE_WITHIN, LIVE_MISSES = 20.0, 10.0, 2
 """While a request takes long, its server is asked so often (s) whether it lives; unheard within so many seconds, so
 many times in a row, it has vanished. Calls, unlike HTTP/2 pings, are not counted by a server as too many."""
-
-DTYPES = {
-    "BOOL": np.dtype(bool),
-    "UINT8": np.dtype(np.uint8),
-    "INT32": np.dtype(np.int32),
-    "INT64": np.dtype(np.int64),
-    "FP16": np.dtype(np.float16),
-    "FP32": np.dtype(np.float32),
-    "FP64": np.dtype(np.float64),
-}
-TRITON_TYPES = {dtype: name for name, dtype in DTYPES.items()}
 
 CHANNEL = (
     ("grpc.max_send_message_length", -1),
@@ -115,11 +106,17 @@ class Server:
                     f"It has {self._pipelines()}. Start it with a repository that holds the pipeline."
                 )
         try:
-            return contract_from_configs(pipeline, self._config)
+            return contract_from_configs(pipeline, self.config)
         except grpc.RpcError as error:
             raise ServerError(
                 f"The server at {self.address} does not tell the configs of {pipeline} ({_details(error)})."
             ) from error
+
+    def config(self, model: str) -> ModelConfig:
+        """Of a model that is served; raises grpc.RpcError."""
+        message = self._stub.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=ASK_SECONDS).config
+        metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
+        return config_from_message(message, model, max(metadata.versions, key=_number, default=""))
 
     def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:
         """One try; raises Unavailable, Lost, Internal, Refused, or ServerError for what no request can mend."""
@@ -179,9 +176,11 @@ class Server:
         return ServerError(f"{message}. The server no longer serves what it did; see its log.")
 
     def _array(self, model: str, output: Any, raw: bytes) -> NDArray[Any]:
-        dtype = DTYPES.get(output.datatype)
+        # NumPy takes None for a float.
+        dtype = np.dtype(triton_to_np_dtype(output.datatype) or object)
         shape = tuple(output.shape)
-        if dtype is None or len(raw) != dtype.itemsize * math.prod(shape):
+        # Neither BYTES nor BF16: no row is of them.
+        if dtype.kind not in "biuf" or len(raw) != dtype.itemsize * math.prod(shape):
             raise ServerError(
                 f"{self.address}, {model}: the output {output.name} came as {output.datatype} {list(shape)} in "
                 f"{len(raw)} bytes, which do not fit. Serve a model repository of this version."
@@ -203,32 +202,13 @@ class Server:
         found = sorted(name[: -len("_tiles")] for name in names if name.endswith("_tiles"))
         return f"the pipelines {', '.join(found)}" if found else "no pipeline at all"
 
-    def _config(self, model: str) -> ModelConfig:
-        request = service_pb2.ModelConfigRequest(name=model)
-        config: model_config_pb2.ModelConfig = self._stub.ModelConfig(request, timeout=ASK_SECONDS).config
-        metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
-        return ModelConfig(
-            name=model,
-            version=max(metadata.versions, key=_number, default=""),
-            max_batch=config.max_batch_size,
-            parameters={name: parameter.string_value for name, parameter in config.parameters.items()},
-            steps=tuple(step.model_name for step in config.ensemble_scheduling.step),
-            inputs=tuple(each.name for each in config.input),
-        )
-
 
 def _add(request: Any, name: str, value: "NDArray[Any] | Sequence[bytes]") -> None:
-    """Appends an input as raw bytes; BYTES elements each after their length, four bytes, little-endian."""
-    if isinstance(value, np.ndarray):
-        request.inputs.add(name=name, datatype=TRITON_TYPES[value.dtype], shape=value.shape)
-        request.raw_input_contents.append(value.tobytes())
-        return
-    request.inputs.add(name=name, datatype="BYTES", shape=[len(value)])
-    request.raw_input_contents.append(b"".join(part for each in value for part in (_length(each), each)))
-
-
-def _length(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "little")
+    """Appends an input as raw bytes."""
+    array = value if isinstance(value, np.ndarray) else np.array(value, object)
+    raw = serialize_byte_tensor(array).tolist() if array.dtype == object else array.tobytes()
+    request.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
+    request.raw_input_contents.append(raw or b"")
 
 
 def _host(address: str) -> str:
