@@ -81,7 +81,7 @@ class Board:
 
     def finished(self, slide: Path, row: Row) -> None:
         """As call.Board.finished."""
-        if row.remark and row.state != "not finished":
+        if row.remark:
             self.complain(f"{row.slide}, {row.pipeline}: {row.remark}" if self._several else row.remark)
         with self._lock:
             self._done += 1
