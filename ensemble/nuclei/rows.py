@@ -18,12 +18,12 @@ def upper(rectangles: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def rows(
-    maps: NDArray[np.uint8], region: NDArray[np.float64], core: NDArray[np.float64], seam_px: int, rules: Rules
+    maps: NDArray[np.uint8], window: NDArray[np.float64], core: NDArray[np.float64], seam_px: int, rules: Rules
 ) -> dict[str, NDArray[np.generic]]:
     """One tile's rows, in float64 where `joined` narrows them; `CONTOUR_END` counts within the tile."""
     nuclei = find_nuclei(maps, rules)
     of = nuclei.measures
-    origin, l0_per_t = region[:2], region[2:] / maps.shape[1::-1]
+    origin, l0_per_t = window[:2], window[2:] / maps.shape[1::-1]
     centroid = origin + of.centroid * l0_per_t
     seam = seam_px * l0_per_t
     mine = ((core[:2] - seam <= centroid) & (centroid < upper(core) + seam)).all(axis=1)
