@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -138,18 +139,19 @@ class LocalTriton:
                 metrics=self.metrics,
                 folder=str(run.folder),
             )
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-I", "-S", supervise.__file__, self._plan.to_json()],
-                # Not the caller's folder: the stages have theirs on their import path.
-                cwd=run.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=run.log,
-                stderr=run.log,
-                pass_fds=[run.lock.fileno()],
-                # So that Ctrl-C in a terminal reaches the parent only, which then stops the server in good order.
-                start_new_session=True,
-            )
+            with _held_back(supervise.WATCHED):
+                self._supervisor = subprocess.Popen(
+                    [sys.executable, "-I", "-S", supervise.__file__, self._plan.to_json()],
+                    # Not the caller's folder: the stages have theirs on their import path.
+                    cwd=run.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=run.log,
+                    stderr=run.log,
+                    pass_fds=[run.lock.fileno()],
+                    # So that Ctrl-C in a terminal reaches the parent only, which then stops the server in good order.
+                    start_new_session=True,
+                )
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + self.timeout_s
@@ -162,3 +164,17 @@ class LocalTriton:
 
     def _failure(self, headline: str) -> str:
         return failure_message(headline, self.repository, self.log)
+
+
+@contextmanager
+def _held_back(signals: Iterable[int]) -> Iterator[None]:
+    """Signals that come during the block are delivered after it; a process started in it has them held back.
+
+    A supervisor that is stopped before it listens would miss that else, where a shell lets background processes ignore
+    Ctrl-C.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
