@@ -226,6 +226,7 @@ def test_session_options_are_those_of_the_config() -> None:
     assert options.execution_mode == ort.ExecutionMode.ORT_PARALLEL
     assert options.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
 
 
 @pytest.mark.parametrize(("key", "value"), [("intra_op_thread_count", "two"), ("execution_mode", "2")])
@@ -260,8 +261,8 @@ def pieces_of(arrays, rows) -> tuple[list[int], np.ndarray]:
         ((7, 3), 0, [7]),
         ((7, 3), 7, [7]),
         ((7, 3), None, [7]),
-        ((7, 512, 512, 3), None, [4, 3]),
-        ((2, 2048, 2048), None, [1, 1]),
+        ((11, 512, 512, 3), None, [8, 3]),
+        ((2, 3072, 3072), None, [1, 1]),
         ((0, 512, 512, 3), None, [0]),
     ],
 )
