@@ -45,6 +45,9 @@ CONFIG = """
 backend: "python"
 max_batch_size: 0
 input { name: "TILE" data_type: TYPE_STRING dims: [ -1 ] }
+input { name: "REGION" data_type: TYPE_FP32 dims: [ -1, 4 ] }
+input { name: "WINDOW" data_type: TYPE_FP32 dims: [ -1, 4 ] }
+input { name: "MPP" data_type: TYPE_FP32 dims: [ 1 ] }
 output { name: "MEAN" data_type: TYPE_FP32 dims: [ -1 ] }
 output { name: "NETWORK" data_type: TYPE_INT32 dims: [ -1, 1 ] }
 parameters { key: "tile_px" value { string_value: "32" } }
@@ -61,7 +64,8 @@ class Means:
         self.means: dict[str, float] = {}
 
     def request(self, tiles: Sequence[Any], images: Sequence[bytes]) -> Any:
-        return {"TILE": images}
+        regions = np.array([tile.region for tile in tiles], np.float32)
+        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([0.25], np.float32)}
 
     def take(self, tiles: Sequence[Any], outputs: Any) -> None:
         self.means.update(zip((str(tile.region) for tile in tiles), outputs["MEAN"].tolist(), strict=True))

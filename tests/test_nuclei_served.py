@@ -187,11 +187,11 @@ def test_rows_of_two_networks_are_refused_in_words(server: LocalTriton) -> None:
 
 
 def test_a_parameter_of_any_stage_makes_another_network(server: LocalTriton, tmp_path: Path) -> None:
-    tile = {"TILE": [encode(np.full((64, 64, 3), 240, np.uint8), Encoding())] * 2}
-    request = {**tile, **{name: np.array([[0, 0, 64, 64]] * 2, np.float32) for name in ("REGION", "CORE")}}
+    tile = {"TILE": [encode(np.full((64, 64, 3), 240, np.uint8), Encoding())] * 2, "MPP": np.array([2], np.float32)}
+    request = {**tile, **{name: np.array([[0, 0, 64, 64]] * 2, np.float32) for name in ("REGION", "WINDOW", "CORE")}}
     found = [Server(server.grpc).infer("nuclei_tiles", request, 60.0)["NETWORK"]]
     copy = Path(shutil.copytree(REPOSITORY, tmp_path / "repository"))
-    for model, old, new in (("watershed", '"50"', '"60"'), ("decode", '"512"', '"256"')):
+    for model, old, new in (("watershed", '"50"', '"60"'), ("decode", "67108864", "67108863")):
         config = copy / f"nuclei_{model}" / "config.pbtxt"
         config.write_text(config.read_text().replace(old, new))
         with LocalTriton(copy, models=["nuclei_tiles", "nuclei_slide"], state=tmp_path / "state") as triton:

@@ -45,9 +45,12 @@ class Rows:
 
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
         """As PipelineRows.request."""
+        regions = np.array([tile.region for tile in tiles], np.float32)
         return {
             "TILE": images,
-            "REGION": np.array([tile.region for tile in tiles], np.float32),
+            "REGION": regions,
+            "WINDOW": regions,
+            "MPP": np.array([self._mpp], np.float32),
             "CORE": np.array([tile.core for tile in tiles], np.float32),
         }
 

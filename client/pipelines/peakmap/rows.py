@@ -58,7 +58,13 @@ class Rows:
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
         """As PipelineRows.request; the floor is that of the rows so far."""
         regions = _regions(tiles)
-        return {"TILE": images, "REGION": regions, "FLOOR": self._rows.floor_for(regions)}
+        return {
+            "TILE": images,
+            "REGION": regions,
+            "WINDOW": regions,
+            "MPP": np.array([self._mpp], np.float32),
+            "FLOOR": self._rows.floor_for(regions),
+        }
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take; at most types × K rows are kept."""
