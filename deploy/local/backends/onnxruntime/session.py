@@ -1,8 +1,8 @@
 """An ONNX Runtime session as a Triton config asks for it.
 
 Keys and meanings are those of NVIDIA's C++ backend (github.com/triton-inference-server/onnxruntime_backend), so that a
-config works with either; but `enable_mem_pattern` is off unless told. Threads: without `intra_op_thread_count`, or with 0, ONNX Runtime takes one per physical core
-*for each instance*, so several instances on a CPU want the count set.
+config works with either; `enable_mem_pattern` alone is off unless told. Threads: without `intra_op_thread_count`, or
+with 0, ONNX Runtime takes one per physical core *for each instance*, so several instances on a CPU want the count set.
 """
 
 from __future__ import annotations
