@@ -12,6 +12,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.peakmap.peaks import Peaks
+from histoserve.client.pipelines.peakmap.schema import RESULT
 from histoserve.client.results.layers import Card, Cards, Class, Layer, Shape, Shapes, outline_of
 from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
@@ -45,6 +46,8 @@ class Rows:
 
     BYTES_PER_MM2 = 0
     """A few tiles of a slide, however large it is."""
+
+    RESULT = RESULT
 
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types, self._classes = contract.names("types"), contract.names("classes")
