@@ -7,15 +7,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := benchmark client deploy ensemble export model_repository
 OUT ?= out/demo
 DATA ?= ../shared/data
 SMEARS ?= 100
 SMEAR ?= --size 4096x4096 --mpp 0.25
 IN ?= out/smears
 PORT ?= 8011
-# An editable package is what is wanted, and setuptools warns of each.
-PIP_INSTALL = PYTHONWARNINGS='ignore:Editable installation' $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
 .PHONY: demo score score-peakmap smears test quick lint clean
@@ -62,7 +60,7 @@ quick: lint
 lint: .venv/.all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=.venv/tree $(BIN)/mypy $(PACKAGES:%=-p histoserve.%) --exclude model_repository
+	$(BIN)/mypy -p histoserve --exclude model_repository
 
 # pip from 3.10's ensurepip installs editable packages of this build system, but slowly: take a newer one.
 .venv/bin/python:
@@ -75,10 +73,8 @@ lint: .venv/.all
 	$(PIP_INSTALL) --editable '.[server]'
 	@touch $@
 
-# mypy follows no import hooks: it reads the packages through a tree of links.
 .venv/.all: .venv/.server
 	$(PIP_INSTALL) --editable '.[server,export,dev]'
-	@mkdir -p .venv/tree/histoserve && cd .venv/tree/histoserve && for p in $(PACKAGES); do ln -sfn ../../../$$p $$p; done
 	@touch $@
 
 clean:

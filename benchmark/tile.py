@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from histoserve.client.phantom import write_phantom
 from histoserve.client.slide import open_slide
 from histoserve.deploy.local.serve import installed_repository
+from histoserve.phantom import write_phantom
 
 REPOSITORY = installed_repository()
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,7 +35,7 @@ from histoserve.client.results.result_json import (
 from histoserve.client.results.source import source_of
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import Outcome, Steps, Width, stream
-from histoserve.client.survey import survey_slide
+from histoserve.client.survey import Survey, survey_slide
 from histoserve.client.tissue import Tissue, find_tissue
 from histoserve.client.traffic import Traffic
 from histoserve.client.wire import Outputs
@@ -116,7 +117,18 @@ class Plan:
     """Those whose cores hold tissue."""
 
 
-def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], watcher: Watcher) -> Report:
+Look = Callable[[Slide, float, Callable[[str], None]], Survey]
+"""Surveys an open slide of so many µm/px; is told whom to tell in words how far it is."""
+
+
+def look_once(slide: Slide, mpp: float, progress: Callable[[str], None]) -> Survey:
+    """As `Look`."""
+    return survey_slide(slide, mpp, LONGEST_PX, READERS, progress)
+
+
+def analyze(
+    order: Order, connect: Callable[[], AbstractContextManager[Wire]], watcher: Watcher, look: Look = look_once
+) -> Report:
     """Leaves the complete result under `order.out`, or raises HistoserveError and leaves nothing.
 
     What can be checked at once is checked first: the slide, the folder, the servers, the room. Only then is a result of
@@ -133,7 +145,8 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
             wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
-            plan = make_plan(order, slide, resolution, contract, watcher.phase)
+            survey = partial(look, slide, resolution.mpp, watcher.phase)
+            plan = make_plan(order, slide, resolution, contract, survey)
         with _believing(order.pipeline):
             rows = make_rows(contract, resolution.mpp)
         network = OneNetwork(order.pipeline)
@@ -174,7 +187,7 @@ def analyze(order: Order, connect: Callable[[], AbstractContextManager[Wire]], w
 
 
 def make_plan(
-    order: Order, slide: Slide, resolution: Resolution, contract: Contract, progress: Callable[[str], None]
+    order: Order, slide: Slide, resolution: Resolution, contract: Contract, look: Callable[[], Survey]
 ) -> Plan:
     """Raises SlideError for a slide that the network cannot be used on, WrongUsage for a batch over the contract's."""
     check_network(slide.name, resolution.mpp, contract.mpp)
@@ -186,7 +199,7 @@ def make_plan(
         raise ServerError(f"The server's pipeline {order.pipeline} cannot be used on {slide.name}: {error}.") from error
     tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
     batch = _batch(order.batch, contract.max_batch, tile_bytes)
-    survey = survey_slide(slide, resolution.mpp, LONGEST_PX, READERS, progress)
+    survey = look()
     tissue = find_tissue(survey, resolution.mpp)
     tiles = [tile for tile in grid(*slide.l0_size, size) if tissue.in_core(tile.core)]
     return Plan(level, batch, survey.thumbnail, tissue, tiles)

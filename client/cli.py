@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from histoserve.client.errors import HistoserveError, WrongUsage
+from histoserve.client.rooms import group
 
 FAILED, SOME_TILES_FAILED = 1, 3
 
@@ -90,7 +91,7 @@ def analyze(
             raise WrongUsage("-o is empty: give the folder for the results.")
         order = Order(slide, pipeline, Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
         with _Bar() as bar:
-            report = analyze_slide(order, partial(connect, addresses, pipeline, deadline, _warn), bar)
+            report = analyze_slide(order, partial(connect, addresses, [pipeline], deadline, _warn), bar)
     for warning in report.warnings:
         _warn(warning)
     typer.echo(f"The result is in {printable(report.folder)}.")
@@ -123,23 +124,21 @@ def export(
         _ask(_lazily("histoserve.export.commands", "export", "export"), name, weights, repository, replace)
 
 
-@app.command()
-def train(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the weights; an interrupted run goes on there.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of the training data; peakmap draws its own.")] = None,
-    width: Annotated[float | None, typer.Option(help="Channels of the network, relative to the published one.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Without it as many as the shipped weights saw.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Batches an epoch; without it all the data.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    extractor: Annotated[str | None, typer.Option(help="Of peakmap: classifier, detector or segmenter.")] = None,
-    feature: Annotated[str | None, typer.Option(help="Of peakmap: map or pyramid.")] = None,
-) -> None:
-    """Trains a pipeline's network."""
+def _training(module: str) -> Callable[..., Any]:
     with _in_words():
-        train_network = _lazily("histoserve.export.commands", "train", "export")
-        choices = {"steps": steps, "extractor": extractor, "feature": feature}
-        _ask(partial(train_network, **choices), name, data, out, width, epochs, seed)
+        return _lazily(module, "train", "export")
+
+
+def _train(name: str, **options: Any) -> None:
+    with _in_words():
+        _ask(partial(_lazily("histoserve.export.commands", "train", "export"), name, **options))
+
+
+app.add_typer(
+    typer.Typer(cls=group("histoserve.export", "train", _training, _train), no_args_is_help=True),
+    name="train",
+    help="Trains a pipeline's network.",
+)
 
 
 @app.command()
@@ -155,7 +154,7 @@ def score(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to measure: watershed, serving, floor.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to measure; an unknown one names those there are.")],
     image: Annotated[Path | None, typer.Option(help="A tile at the network's mpp; without it a phantom.")] = None,
 ) -> None:
     """Measures ratios against a baseline of the same run; fails under the target."""
@@ -167,7 +166,7 @@ def bench(
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT.tiff", help="The slide to write.")],
-    kind: Annotated[str, typer.Option(help="What it shows.")] = "he",
+    kind: Annotated[str, typer.Option(help="What it shows; an unknown one names those there are.")] = "he",
     size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Pixels.")] = "4096x4096",
     mpp: Annotated[float, typer.Option(help="µm per pixel.")] = 0.25,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal slides.")] = 0,
@@ -178,7 +177,7 @@ def phantom(
     with _in_words():
         if not (width.isdigit() and height.isdigit()):
             raise WrongUsage(f"--size {size!r} is none: give WIDTHxHEIGHT in pixels, as in 4096x4096.")
-        write = _lazily("histoserve.client.phantom", "write_phantom", "server")
+        write = _lazily("histoserve.phantom", "write_phantom", "server")
         pixels = (int(width), int(height))
         _ask(partial(write, out, kind=kind, size=pixels, mpp=mpp, seed=seed, truth=truth))
 

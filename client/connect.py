@@ -1,5 +1,6 @@
 """From the addresses on the command line, or from none, to servers that answer."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -29,21 +30,31 @@ class Wire(Protocol):
         """Makes every `infer` end at once."""
 
 
+class Connection(Protocol):
+    """What several slides need of their servers."""
+
+    def share(self, in_flight: threading.Semaphore) -> Wire:
+        """For one slide; `in_flight` lets through how many requests all of them may have at a time."""
+
+    def stop(self) -> None:
+        """Makes every `infer` of every share end at once."""
+
+
 @contextmanager
 def connect(
-    addresses: Sequence[str], pipeline: str, deadline: float, warn: Callable[[str], None] = lambda text: None
-) -> Iterator[Wire]:
+    addresses: Sequence[str], pipelines: Sequence[str], deadline: float, warn: Callable[[str], None] = lambda text: None
+) -> Iterator[Servers]:
     """To the servers at `addresses`; without any, to one that is started here and stopped at the end."""
     if addresses:
         with _connected(addresses, deadline, warn) as wire:
             yield wire
         return
-    with _local(pipeline) as address, _connected([address], deadline, warn) as wire:
+    with _local(pipelines) as address, _connected([address], deadline, warn) as wire:
         yield wire
 
 
 @contextmanager
-def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], None]) -> Iterator[Wire]:
+def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], None]) -> Iterator[Servers]:
     if len(set(addresses)) < len(addresses):
         raise WrongUsage(f"--server names the same address twice: {', '.join(addresses)}.")
     servers = Servers([Server(address) for address in addresses], deadline, warn=warn)
@@ -54,7 +65,7 @@ def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], 
 
 
 @contextmanager
-def _local(pipeline: str) -> Iterator[str]:
+def _local(pipelines: Sequence[str]) -> Iterator[str]:
     # Not needed, and mostly not installed, where the servers are elsewhere.
     try:
         from histoserve.deploy.local.serve import installed_repository
@@ -64,7 +75,7 @@ def _local(pipeline: str) -> Iterator[str]:
             f"Without --server a server is started on this machine, which needs more than is installed ({error}): "
             "pip install 'histoserve[server]', or name a running one with --server HOST:PORT."
         ) from error
-    models = [f"{pipeline}_tiles", f"{pipeline}_slide"]
+    models = [f"{pipeline}_{part}" for pipeline in pipelines for part in ("tiles", "slide")]
     try:
         with LocalTriton(installed_repository(), models=models) as triton:
             yield triton.grpc

@@ -11,13 +11,13 @@ The caller splits what was lost: a tile that ends servers ends DEATHS with its n
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from histoserve.client.contract import Contract, difference
 from histoserve.client.errors import Internal, Lost, NoAnswer, ServerError, Stopped, Unavailable
+from histoserve.client.share import Share, Use
 from histoserve.client.turns import Turns
 from histoserve.client.wire import Arrays, Outputs
 
@@ -68,7 +68,6 @@ class _Load:
     """When it said so; until it was seen down, a request would only be told so again."""
     excluded: str | None = None
     """Why it is not asked any more."""
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Servers:
@@ -88,36 +87,50 @@ class Servers:
         self._warn = warn
         self._lock = threading.Lock()
         self._turns = Turns()
-        self._stopped = threading.Event()
-        self._agreed: Contract | None = None
+        self._own = Use()
+        self._uses = [self._own]
+        self._agreed: dict[str, Contract] = {}
 
     def stop(self) -> None:
         """Cancels what is in flight and ends all waiting."""
-        self._stopped.set()
-        for load in self._loads:
+        with self._lock:
+            for use in self._uses:
+                use.stopped.set()
+        for load in self._all():
             load.server.close()
+
+    def share(self, in_flight: threading.Semaphore) -> Share:
+        """For one of several slides; `in_flight` lets through as many requests as all of them may have at a time."""
+        with self._lock:
+            use = Use()
+            if self._own.stopped.is_set():
+                use.stopped.set()
+            self._uses.append(use)
+        return Share(self, use, in_flight)
 
     def versions(self) -> list[str]:
         """Of Triton on the servers that answer, each once."""
-        return sorted({load.server.version() for load in self._loads if load.trusted})
+        return sorted({load.server.version() for load in self._all() if load.trusted})
 
-    def record(self) -> list[dict[str, Any]]:
+    def record(self, use: Use | None = None) -> list[dict[str, Any]]:
         """What became of the tries on each server, as in `result.json`."""
+        counts = (use or self._own).counts
+        kinds = ("answered", "unavailable", "lost", "internal", "refused")
         with self._lock:
-            kinds = ("answered", "unavailable", "lost", "internal", "refused")
-            return [
-                {"address": load.server.address, **{kind: load.counts[kind] for kind in kinds}}
-                for load in sorted(self._loads, key=lambda each: each.server.address)
-            ]
+            addresses = sorted(load.server.address for load in self._loads)
+            return [{"address": each, **{kind: counts[each][kind] for kind in kinds}} for each in addresses]
 
     def contract(self, pipeline: str) -> Contract:
         """The one that all servers agree on which answer; raises ServerError if they differ, or none does."""
         silent: dict[str, NoAnswer] = {}
+        news: dict[str, NoAnswer] = {}
         agreed: tuple[OneServer, Contract] | None = None
-        for load in list(self._loads):
+        for load in self._all():
             try:
                 contract = load.server.contract(pipeline)
             except NoAnswer as error:
+                if load.trusted:
+                    news[load.server.address] = error
                 silent[load.server.address] = error
                 self._rest(load)
                 load.trusted = False
@@ -129,25 +142,28 @@ class Servers:
                     f"The servers {agreed[0].address} and {load.server.address} differ in {what} of the pipeline "
                     f"{pipeline}; a result must come from one. Serve the same model repository from both."
                 )
+            # It came back with something else while another slide was analysed; now it is asked for what it has.
+            load.excluded = None
         if agreed is None:
             raise _none_answers(silent)
-        for address, silence in silent.items():
+        for address, silence in news.items():
             self._warn(
                 f"The server {address} does not answer ({silence.reason}); the run goes on without it until it does."
             )
-        self._agreed = agreed[1]
-        return self._agreed
+        self._agreed[pipeline] = agreed[1]
+        return agreed[1]
 
-    def infer(self, model: str, arrays: Arrays) -> Outputs:
+    def infer(self, model: str, arrays: Arrays, use: Use | None = None) -> Outputs:
         """Raises Refused, Internal, Lost, Unavailable (past the deadline) or Stopped."""
+        use = use or self._own
         left, pause, lost, internal = self._deadline, FIRST_PAUSE, 0, 0
         failure: ServerError
-        while not self._stopped.is_set():
+        while not use.stopped.is_set():
             with self._turns.alone() if lost else self._turns.together():
                 # Waiting for its turn is not waiting for a server.
                 began = self._clock()
                 try:
-                    return self._try(model, arrays, left)
+                    return self._try(model, arrays, left, use)
                 except Lost as error:
                     lost, failure = lost + 1, error
                     if lost == DEATHS:
@@ -164,12 +180,12 @@ class Servers:
                     f"No answer within {self._deadline:g} s (last: {failure}). Look at the server's log; "
                     "allow more time with --deadline, or ask for less at once with --in-flight and --batch."
                 ) from failure
-            self._stopped.wait(RESTART_PAUSE if isinstance(failure, _StageDied) else pause * random.uniform(1, 1.5))
+            use.stopped.wait(RESTART_PAUSE if isinstance(failure, _StageDied) else pause * random.uniform(1, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE)
         raise Stopped("The run was stopped.")
 
-    def _try(self, model: str, arrays: Arrays, left: float) -> Outputs:
-        if self._stopped.is_set():
+    def _try(self, model: str, arrays: Arrays, left: float, use: Use) -> Outputs:
+        if use.stopped.is_set():
             raise Unavailable("the run was stopped")
         load = self._take()
         kind = "refused"
@@ -198,21 +214,20 @@ class Servers:
         finally:
             with self._lock:
                 load.in_flight -= 1
-                load.counts[kind] += 1
+                use.counts[load.server.address][kind] += 1
 
     def _admit(self, load: _Load) -> None:
         """Raises Unavailable for a server that is not back yet, or came back with something else."""
-        if self._agreed is None:
-            load.trusted = True
-            return
+        agreed = list(self._agreed.values())
         try:
-            contract = load.server.contract(self._agreed.pipeline)
+            contracts = [load.server.contract(each.pipeline) for each in agreed]
         except ServerError as error:
             load.stage_died = None
             raise Unavailable(str(error)) from error
         if load.stage_died is not None and self._clock() < load.stage_died + RESTART_SECONDS:
             raise _StageDied(f"{load.server.address}: a stage's process ended, and the server was not started anew yet")
-        what = difference(self._agreed, contract)
+        differences = (difference(*pair) for pair in zip(agreed, contracts, strict=True))
+        what = next(filter(None, differences), None)
         if what:
             load.excluded = f"{load.server.address} came back with another repository: it differs in {what}"
             self._warn(f"{load.excluded}; it is not asked any more.")
@@ -227,6 +242,10 @@ class Servers:
                 return
             load.rests_until = self._clock() + min(REST_SECONDS * 2**load.silences, LONGEST_REST)
             load.silences = min(load.silences + 1, 10)
+
+    def _all(self) -> list[_Load]:
+        with self._lock:
+            return list(self._loads)
 
     def _asked(self) -> list[_Load]:
         return [load for load in self._loads if load.excluded is None]

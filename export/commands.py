@@ -1,37 +1,34 @@
 """`histoserve export`, `histoserve train` and `histoserve score`."""
 
 import importlib
-import inspect
 import os
 import shlex
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
 from rich.console import Console
 
+from histoserve.export import pipelines
 from histoserve.export.graph import ServedGraph, onnx_from_module
-from histoserve.export.repository import changes
+from histoserve.export.repository import INSTALLED, changes
 from histoserve.export.verify import verify, verify_rows
 from histoserve.export.weight_file import load, require_finite, save_with_score, score_of, weights_from_file
 from histoserve.export.whole import write_together
 
-HERE = Path(__file__).parent
-INSTALLED = HERE.parent / "model_repository"
-"""What `serve` and `analyze` start without a word."""
 SIDES = (64, 128)
 """Sizes, divisible by 32, at which a graph is compared with PyTorch before it is delivered."""
 ROWS = 5
 """An odd number, for kernels that take rows in pairs or fours."""
 
 
-def part(folder: str, name: str) -> object:
-    """The module of pipeline `name` in `networks`, `training` or `scoring`; ValueError naming those that exist."""
-    known = sorted(path.stem for path in (HERE / "training").glob("*.py") if (HERE / "networks" / path.name).exists())
-    known = [stem for stem in known if not stem.startswith("_")]
+def room(name: str, module: str) -> ModuleType:
+    """The module of pipeline `name`; ValueError naming those that exist."""
+    known = pipelines()
     if name not in known:
         raise ValueError(f"no network is called {name!r}; there are: {', '.join(known)}")
-    return importlib.import_module(f"histoserve.export.{folder}.{name}")
+    return importlib.import_module(f"histoserve.export.{name}.{module}")
 
 
 def samples(served: ServedGraph) -> list[tuple[np.ndarray, ...]]:
@@ -58,9 +55,9 @@ def export(name: str, weights: Path | None, repository: Path | None, replace: bo
     for whatever cannot be exported or does not fit.
     """
     console = Console(highlight=False, soft_wrap=True)
-    network = part("networks", name)
+    network = room(name, "network")
     target = writable_repository(repository)
-    path = (weights or HERE / "weights" / f"{name}.pt").expanduser()
+    path = (weights or Path(str(network.__file__)).with_name("weights.pt")).expanduser()
     if not path.is_file():
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
     exported, told = [], []
@@ -105,11 +102,12 @@ def writable_repository(repository: Path | None) -> Path:
     return target
 
 
-def graphs_of(network: object, name: str, path: Path) -> list[ServedGraph]:
+def graphs_of(network: ModuleType, name: str, path: Path) -> list[ServedGraph]:
     """What is served of the weights in the file `path`; ValueError, in one line, if they are not of this pipeline."""
     state = weights_from_file(path)
     try:
-        return network.served(state)  # type: ignore[attr-defined]
+        served: list[ServedGraph] = network.served(state)
+        return served
     except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else first_fault(str(error))
         raise ValueError(f"{path} holds no weights of a {name} network: {reason}") from error
@@ -127,30 +125,19 @@ def score(name: str, results: Path, data: Path) -> None:
     for folder, what in ((results, "results of `histoserve analyze`"), (data, "labelled data")):
         if not folder.is_dir():
             raise ValueError(f"no folder {folder}, where the {what} should be")
-    part("scoring", name).score(data, results)  # type: ignore[attr-defined]
+    room(name, "score").score(data, results)
 
 
-def train(
-    name: str, data: Path | None, out: Path, width: float | None, epochs: int | None, seed: int, **choices: object
-) -> None:
-    """Trains pipeline `name` on `data`, going on from what an interrupted run left in `out`.
+def train(name: str, out: Path, **options: object) -> None:
+    """Trains pipeline `name`, going on from what an interrupted run left in `out`, and says what to do with it then.
 
-    `choices` are what only some networks have, such as the extractor of peakmap; None leaves them to the network.
-    ValueError names what the pipeline needs and lacks, or does not have.
+    `options` are parameters of the pipeline's `train`, which returns the path of the best weights. ValueError names
+    what the pipeline needs and lacks, or does not have.
     """
-    training = part("training", name)
-    options = {"data": data, "width": width, **choices}
-    known = inspect.signature(training.train).parameters  # type: ignore[attr-defined]
-    for option, value in options.items():
-        if value is not None and option not in known:
-            raise ValueError(f"--{option} is nothing that {name} can be trained with")
-        if value is None and option in known and known[option].default is inspect.Parameter.empty:
-            raise ValueError(f"{name} cannot be trained without --{option}")
-    given = {option: value for option, value in options.items() if value is not None}
     out = out.expanduser()
     command = f"the same command goes on there, with what is in {out}"
     try:
-        best = training.train(out=out, epochs=epochs or training.EPOCHS, seed=seed, **given)  # type: ignore[attr-defined]
+        best = room(name, "train").train(out=out, **options)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"{error or 'what was finished is kept'}; {command}.") from None
     except OSError as error:

@@ -144,6 +144,6 @@ def code_sha256(module: nn.Module) -> str:
     sources = {Path(inspect.getfile(type(part))).resolve() for part in module.modules()}
     digest = hashlib.sha256()
     shared = [folder / "graph.py", folder / "stamp.py"]
-    for path in [*shared, *sorted(path for path in sources if path.is_relative_to(folder / "networks"))]:
+    for path in sorted({*shared, *(path for path in sources if path.is_relative_to(folder))}):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -15,6 +15,9 @@ from histoserve.export.graph import Rows, ServedGraph
 from histoserve.export.origin import FILE, Origin, origin_from_weights, origin_of
 from histoserve.export.whole import write_together
 
+INSTALLED = Path(__file__).parents[1] / "model_repository"
+"""What `serve` and `analyze` start without a word."""
+
 HEADER = """\
 # Written by `histoserve export` from the graph beside it: tensors and its own parameters are the graph's.
 # max_batch_size, dynamic_batching, instance_group, optimization and other parameters may be edited; an export keeps

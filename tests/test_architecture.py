@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository")
+FOLDERS = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository", "phantom")
 MAY_IMPORT = {
-    "benchmark": {"benchmark", "client", "deploy", "ensemble", "export"},
+    "benchmark": {"benchmark", "client", "deploy", "ensemble", "export", "phantom"},
     "client": {"client", "deploy"},
     "deploy": {"deploy"},
     "ensemble": {"ensemble"},
-    "export": {"export", "ensemble"},
+    # Phantoms are training data: what draws them knows neither slides nor servers.
+    "export": {"export", "ensemble", "phantom"},
     "model_repository": {"ensemble"},
+    "phantom": {"phantom"},
 }
 ONE_FILE = {
     "openslide": "client/formats/scanned.py",
@@ -44,9 +46,6 @@ def files(folder: str) -> list[Path]:
 def test_folders_import_only_what_they_may(folder: str) -> None:
     for path in files(folder):
         for name in imports(path, top_level=folder == "client"):
-            # Phantoms are the training data: what draws them knows neither slides nor servers.
-            if path.parent == ROOT / "export" / "training" and name.startswith("histoserve.client.phantom"):
-                continue
             if name.startswith("histoserve."):
                 other = name.split(".")[1]
                 assert other in MAY_IMPORT[folder], f"{path.relative_to(ROOT)} imports {name}"
@@ -71,3 +70,27 @@ def test_the_thin_client_imports_nothing_of_the_server() -> None:
     for path in files("client"):
         found = heavy & {name.split(".")[0] for name in imports(path)}
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+def test_nothing_outside_its_rooms_knows_a_pipeline_by_name() -> None:
+    pipelines = {path.parent.name for path in (ROOT / "export").glob("*/network.py")}
+    floors = ("client.pipelines", "ensemble", "export")
+    rooms = tuple(f"histoserve.{floor}.{pipeline}" for floor in floors for pipeline in pipelines)
+    # A benchmark measures a certain stage: each has a folder of its own too.
+    for path in (path for folder in set(FOLDERS) - {"benchmark"} for path in files(folder)):
+        known = {part.partition(".")[0].partition("_")[0] for part in path.relative_to(ROOT).parts} & pipelines
+        assert known or not [name for name in imports(path) if name.startswith(rooms)], path
+
+
+def test_training_and_scoring_do_not_import_each_other() -> None:
+    for path in files("export"):
+        other = {"train.py": "score", "score.py": "train"}.get(path.name)
+        assert f"histoserve.export.{path.parent.name}.{other}" not in imports(path), path
+
+
+def test_every_package_is_linked_where_tools_look_for_it() -> None:
+    source = ROOT / "src" / "histoserve"
+    assert {path.name for path in source.iterdir() if path.is_symlink()} == set(FOLDERS)
+    assert all((source / folder).resolve() == ROOT / folder for folder in FOLDERS)
+    code = [path for folder in FOLDERS if folder != "model_repository" for path in files(folder)]
+    assert all((path.parent / "__init__.py").exists() for path in code)

@@ -13,8 +13,8 @@ import pytest
 import tritonclient.grpc as triton_grpc
 from tritonclient.utils import InferenceServerException
 
-from histoserve.client.phantom import write_phantom
 from histoserve.deploy.local.triton import LocalTriton
+from histoserve.phantom import write_phantom
 
 REPOSITORY = Path(__file__).parents[1] / "model_repository"
 KILLS = 3

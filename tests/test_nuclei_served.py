@@ -18,9 +18,9 @@ from shapely.geometry import shape
 
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
-from histoserve.client.phantom import write_phantom
 from histoserve.client.wire import Server
 from histoserve.deploy.local.triton import LocalTriton
+from histoserve.phantom import write_phantom
 
 REPOSITORY = Path(__file__).parents[1] / "model_repository"
 MATCHED = 0.995

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.connect import connect
-from histoserve.client.phantom.he import HeSlide
-from histoserve.client.phantom.tiff import TiffWriter
 from histoserve.deploy.local.triton import LocalTriton
+from histoserve.phantom.he.slide import HeSlide
+from histoserve.phantom.tiff import TiffWriter
 
 Image = NDArray[np.uint8]
 GLASS, MPP, TILE = 242, 0.25, 256
@@ -31,7 +31,7 @@ class Silent:
 
 def result_of(path: Path, server: LocalTriton) -> dict[str, Any]:
     order = Order(path, "nuclei", path.with_suffix(""))
-    return analyze(order, lambda: connect([server.grpc], "nuclei", 120), Silent()).result
+    return analyze(order, lambda: connect([server.grpc], ["nuclei"], 120), Silent()).result
 
 
 def jpeg(tile: Image) -> bytes:

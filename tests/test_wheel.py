@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,10 +13,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from histoserve.client.phantom import write_phantom
+from histoserve.phantom import write_phantom
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository")
+PACKAGES = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository", "phantom")
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, tracked: list[str]) -> tuple
     clone, made = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("made")
     for name in filter(lambda name: (ROOT / name).exists(), tracked):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        (clone / name).write_bytes((ROOT / name).read_bytes())
+        shutil.copy(ROOT / name, clone / name, follow_symlinks=False)
     source = f"import setuptools.build_meta as build; build.build_sdist({str(made)!r})"
     printed = run(sys.executable, "-c", source, cwd=clone)
     wheel = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--verbose", "--wheel-dir"]
@@ -54,7 +55,9 @@ def build(tmp_path_factory: pytest.TempPathFactory, tracked: list[str]) -> tuple
 def test_the_wheel_holds_all_that_git_holds_of_its_packages(build: tuple[Path, str], tracked: list[str]) -> None:
     with zipfile.ZipFile(build[0]) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert held == {f"histoserve/{name}" for name in tracked if name.split("/")[0] in PACKAGES}
+    links = {f"src/histoserve/{package}" for package in PACKAGES}
+    top = {name.removeprefix("src/") for name in tracked if name.startswith("src/") and name not in links}
+    assert held == top | {f"histoserve/{name}" for name in tracked if name.split("/")[0] in PACKAGES}
 
 
 def test_building_warns_of_nothing(build: tuple[Path, str]) -> None:

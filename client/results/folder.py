@@ -23,6 +23,11 @@ LAST = "result.json"
 
 UNFINISHED, PREVIOUS = ".unfinished-", ".previous-"
 
+UMASK = os.umask(0o022)
+"""Of this process; a temporary folder would be closed to others, a result is not."""
+# It can only be read by setting it, which threads must not do at the same time: once, at the import.
+os.umask(UMASK)
+
 
 class ResultFolder:
     """Files are written aside and take the result's place at the end; leaving the block before `commit` leaves none."""
@@ -165,20 +170,13 @@ def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     """A new folder, and the descriptor that holds its lock until it is closed, or the process ends."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        folder.chmod(0o777 & ~_umask())
+        folder.chmod(0o777 & ~UMASK)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         _lock(descriptor)
         if folder.exists():
             return folder, descriptor
         # Another run took it for left over before it was locked.
         os.close(descriptor)
-
-
-def _umask() -> int:
-    """Of this process; a temporary folder would be closed to others, a result is not."""
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
 
 
 def _remove(folder: Path) -> None:

@@ -125,7 +125,7 @@ def test_an_interruption_ends_with_1_and_leaves_nothing(
     [
         (["serve"], "histoserve.deploy.local.serve", "server"),
         (["export", "nuclei", "--repository", "."], "histoserve.export.commands", "export"),
-        (["bench", "watershed"], "histoserve.benchmark.watershed", "server,dev"),
+        (["bench", "watershed"], "histoserve.benchmark.watershed.bench", "server,dev"),
         (["train", "nuclei", "--data", ".", "-o", "."], "histoserve.export.commands", "export"),
     ],
 )

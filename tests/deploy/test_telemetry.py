@@ -12,7 +12,7 @@ import pytest
 from histoserve.deploy.local.wheel import TritonWheel
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository")
+FOLDERS = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository", "phantom")
 START = """
 import sys, time
 from pathlib import Path

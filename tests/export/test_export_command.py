@@ -24,7 +24,7 @@ from histoserve.export.weight_file import save_with_score
 from histoserve.export.whole import write_together
 
 SHIPPED = Path(__file__).parents[2] / "model_repository"
-WEIGHTS = Path(__file__).parents[2] / "export" / "weights"
+EXPORT = Path(__file__).parents[2] / "export"
 
 
 class Gain(nn.Module):
@@ -52,7 +52,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     repository = Path(shutil.copytree(SHIPPED, tmp_path / "the installed"))
     (repository / "nuclei_network" / "1" / "origin.json").unlink(missing_ok=True)
     monkeypatch.setattr(commands, "INSTALLED", repository)
-    monkeypatch.setattr(commands, "part", lambda *_: SimpleNamespace(served=served))
+    monkeypatch.setattr(
+        commands, "room", lambda *_: SimpleNamespace(served=served, __file__=EXPORT / "nuclei" / "network.py")
+    )
     return repository
 
 
@@ -140,8 +142,8 @@ def test_weights_that_are_none_are_told_in_a_line(installed: Path, tmp_path: Pat
 
 def test_weights_of_another_pipeline_are_told_in_a_line() -> None:
     for name, other in (("nuclei", "peakmap"), ("peakmap", "nuclei")):
-        with pytest.raises(ValueError, match=rf"{other}\.pt holds no weights of a {name} network: there is n"):
-            export(name, WEIGHTS / f"{other}.pt", None)
+        with pytest.raises(ValueError, match=rf"weights\.pt holds no weights of a {name} network: there is n"):
+            export(name, EXPORT / other / "weights.pt", None)
 
 
 def test_a_folder_without_the_pipeline_is_refused(installed: Path, weights: Path, tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import torch
 from interrupted import interrupted_once, same
 from torch import nn
 
+from histoserve.export.checkpoint import random_state, restore_random_state
 from histoserve.export.commands import train as train_command
-from histoserve.export.training import nuclei
-from histoserve.export.training.checkpoint import random_state, restore_random_state
-from histoserve.export.training.fit import fit
-from histoserve.export.training.tiles import LabelledTile
+from histoserve.export.fit import fit
+from histoserve.export.nuclei import train as nuclei
+from histoserve.export.nuclei.tiles import LabelledTile
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +116,7 @@ def test_the_command_says_what_an_interruption_left_and_what_to_do_with_what_was
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(nuclei, "train", lambda data, out, epochs, seed: run(out))
-    train_command("nuclei", tmp_path, tmp_path, None, 2, 0)
+    train_command("nuclei", tmp_path, data=tmp_path, epochs=2, seed=0)
     printed = capsys.readouterr().out
     assert f"histoserve export nuclei --weights {tmp_path}/nuclei.pt --repository {tmp_path}/repository\n" in printed
     assert f"histoserve serve --repository {tmp_path}/repository\n" in printed
@@ -127,4 +127,4 @@ def test_the_command_says_what_an_interruption_left_and_what_to_do_with_what_was
 
     monkeypatch.setattr(nuclei, "train", interrupt)
     with pytest.raises(KeyboardInterrupt, match="up to epoch 1 of 2; the same command goes on there"):
-        train_command("nuclei", tmp_path, tmp_path, None, 2, 0)
+        train_command("nuclei", tmp_path, data=tmp_path, epochs=2, seed=0)

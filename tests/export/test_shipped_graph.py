@@ -10,26 +10,27 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from histoserve.export.commands import HERE, part
+from histoserve.export import pipelines
+from histoserve.export.commands import room
 from histoserve.export.graph import ServedGraph, code_sha256, weights_sha256
-from histoserve.export.repository import read_config
-from histoserve.export.training.smears import smear_from_seed, tiles_of
-from histoserve.export.training.tiles import consep_tiles
+from histoserve.export.nuclei.tiles import consep_tiles
+from histoserve.export.peakmap.smears import smear_from_seed, tiles_of
+from histoserve.export.repository import INSTALLED, read_config
 from histoserve.export.verify import GraphDiffers, compare, verify, verify_rows
 from histoserve.export.weight_file import weights_from_file
 
-REPOSITORY = HERE.parent / "model_repository"
-PIPELINES = ("nuclei", "peakmap")
+PIPELINES = pipelines()
 
 
 @cache
 def shipped(pipeline: str) -> dict[str, ServedGraph]:
-    state = weights_from_file(HERE / "weights" / f"{pipeline}.pt")
-    return {each.model: each for each in part("networks", pipeline).served(state)}
+    network = room(pipeline, "network")
+    state = weights_from_file(Path(str(network.__file__)).with_name("weights.pt"))
+    return {each.model: each for each in network.served(state)}
 
 
 def path_of(model: str) -> Path:
-    return REPOSITORY / model / "1" / "model.onnx"
+    return INSTALLED / model / "1" / "model.onnx"
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
@@ -47,7 +48,7 @@ def test_they_say_what_they_are(pipeline: str) -> None:
         assert said["code_sha256"] == code_sha256(served.module), (
             f"networks changed: run `histoserve export {pipeline}`"
         )
-        digest = read_config(REPOSITORY / model).parameters["graph_sha256"].string_value
+        digest = read_config(INSTALLED / model).parameters["graph_sha256"].string_value
         assert digest == hashlib.sha256(content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-from histoserve.ensemble.seams import seams
+from histoserve.ensemble.nuclei.seams import seams
 from histoserve.ensemble.stage import bind
 
 TritonPythonModel = bind(seams)

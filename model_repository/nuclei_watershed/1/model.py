@@ -1,4 +1,4 @@
+from histoserve.ensemble.nuclei.watershed import watershed
 from histoserve.ensemble.stage import bind
-from histoserve.ensemble.watershed import watershed
 
 TritonPythonModel = bind(watershed)

@@ -1,4 +1,4 @@
-from histoserve.ensemble.peaks import peakmap_filter
+from histoserve.ensemble.peakmap.filter import peakmap_filter
 from histoserve.ensemble.stage import bind
 
 TritonPythonModel = bind(peakmap_filter)

@@ -1,4 +1,4 @@
-from histoserve.ensemble.attention import peakmap_pool
+from histoserve.ensemble.peakmap.pool import peakmap_pool
 from histoserve.ensemble.stage import bind
 
 TritonPythonModel = bind(peakmap_pool)

@@ -1,0 +1,1 @@
+"""What the floor spares peakmap on the wire."""

@@ -1,0 +1,1 @@
+"""A network behind Triton against the same network in a bare loop."""

@@ -1,0 +1,1 @@
+"""Post-processing of nuclei against the reference implementation."""

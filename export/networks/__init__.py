@@ -1,1 +1,0 @@
-"""The networks of the pipelines, and what of each is served: one file a pipeline, and the parts they share."""

@@ -1,0 +1,1 @@
+"""Nuclei of H&E tissue, outlined and typed (CN114627142A)."""

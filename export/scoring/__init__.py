@@ -1,1 +1,0 @@
-"""How good served results are, against labelled data."""

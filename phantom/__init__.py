@@ -1,0 +1,61 @@
+"""Slides that never were tissue, with a known truth: for demos, tests and load without patients.
+
+kind -> drawing -> rows of tiles -> pyramid file, and the same drawing's objects -> truth file
+
+A kind is a folder here whose `drawing((width, height), mpp, seed)` is a `Drawing`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoserve.phantom.drawing import Drawing
+from histoserve.phantom.pyramid import TILE, write_pyramid
+from histoserve.phantom.truth import write_truth
+
+_BLOCK_TILES = 4
+
+
+def kinds() -> list[str]:
+    """Names of those that there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+
+
+def write_phantom(path: Path, *, kind: str, size: tuple[int, int], mpp: float, seed: int, truth: Path | None) -> None:
+    """Draw a slide to the TIFF pyramid `path` and, if wanted, what is on it to the GeoJSON file `truth`.
+
+    `size` is width and height in level-0 pixels, `mpp` µm per pixel. The same arguments give the same bytes. ValueError
+    where no such slide can be drawn.
+    """
+    _check(kind, size, mpp, seed)
+    drawing: Drawing = importlib.import_module(f"{__name__}.{kind}").drawing(size, mpp, seed)
+    write_pyramid(path, size, mpp, _tile_rows(drawing, size))
+    if truth is not None:
+        header = {"kind": kind, "seed": seed, "mpp": mpp, "size": list(size)} | dict(drawing.facts)
+        write_truth(truth, header, drawing.types, drawing.objects())
+
+
+def _tile_rows(drawing: Drawing, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    """The slide in rows of tiles, the last ones in full: (TILE, width rounded up to whole tiles, 3)."""
+    columns, rows = (-(-length // TILE) for length in size)
+    for i in range(rows):
+        starts = range(0, columns, _BLOCK_TILES)
+        widths = (min(_BLOCK_TILES, columns - j) for j in starts)
+        yield np.hstack(
+            [drawing.draw((j * TILE, i * TILE, w * TILE, TILE)) for j, w in zip(starts, widths, strict=True)]
+        )
+
+
+def _check(kind: str, size: tuple[int, int], mpp: float, seed: int) -> None:
+    if kind not in kinds():
+        raise ValueError(f"no kind of phantom is called {kind!r}: choose one of {', '.join(kinds())}")
+    if min(size) < 1:
+        raise ValueError(f"a slide needs at least one pixel each way, but the size is {size[0]}x{size[1]}")
+    if not 0.05 <= mpp <= 50:
+        raise ValueError(f"a resolution of 0.05 to 50 µm per pixel is wanted, but mpp is {mpp}")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"a seed from 0 to 2^63 - 1 is wanted, but it is {seed}")

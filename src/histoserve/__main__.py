@@ -1,0 +1,5 @@
+"""`python -m histoserve`: the command."""
+
+from histoserve.client.cli import main
+
+main()

@@ -1,0 +1,29 @@
+import numpy as np
+
+
+class Rows:
+    BYTES_PER_MM2 = 1_000
+
+    def __init__(self, contract, slide_mpp):
+        self._scores = {}
+
+    def request(self, tiles, images):
+        return {"TILE": images, "REGION": np.array([tile.region for tile in tiles], np.float32)}
+
+    def take(self, tiles, outputs):
+        self._scores.update(zip([tile.index for tile in tiles], outputs["SCORE"], strict=True))
+
+    def finish(self, infer):
+        rows = {"SCORE": np.array([self._scores[i] for i in sorted(self._scores)], np.float32).reshape(-1, 1)}
+        self._darkness = float(infer("darkness_slide", rows)["DARKNESS"][0])
+
+    def result(self, tissue_mm2):
+        return {"darkness": self._darkness, "tissue_mm2": tissue_mm2}
+
+    def features(self):
+        return iter(())
+
+    def draw(self, overview):
+        overview.legend([(f"darkness {self._darkness:.2f}", (0, 0, 0))])
+
+    def write_more(self, slide, path): ...

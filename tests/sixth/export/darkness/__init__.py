@@ -1,0 +1,1 @@
+"""How dark a slide's tissue is."""

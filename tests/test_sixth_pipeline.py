@@ -1,0 +1,66 @@
+"""A further pipeline touches no file that is there: `sixth/` laid over a copy of the tree is one, whole."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+from histoserve.phantom import write_phantom
+
+ROOT = Path(__file__).parents[1]
+SIXTH = Path(__file__).parent / "sixth"
+MOST_LINES = 120
+
+pytestmark = pytest.mark.slow
+
+
+def digests(tree: Path, names: list[str]) -> dict[str, str]:
+    return {name: hashlib.sha256((tree / name).read_bytes()).hexdigest() for name in names}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what git holds, the sixth pipeline beside the others, and its own environment in `.venv`."""
+    tree = tmp_path / "tree"
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in (name for name in listed.splitlines() if not name.startswith("tests/")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name, follow_symlinks=False)
+    venv.create(tree / ".venv", symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(tree / ".venv")}))
+    # The tests' own dependencies, but not their .pth files, which lead to the checkout.
+    (packages / "paths.pth").write_text(f"{tree / 'src'}\n{sysconfig.get_path('purelib')}\n")
+    return tree
+
+
+def test_it_is_short() -> None:
+    added = [path for path in SIXTH.rglob("*") if path.suffix in {".py", ".pbtxt"}]
+    assert sum(len(path.read_text().splitlines()) for path in added) <= MOST_LINES
+
+
+def test_it_is_trained_exported_served_analysed_and_viewed(tree: Path) -> None:
+    there = [str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
+    before = digests(tree, there)
+    shutil.copytree(SIXTH, tree, dirs_exist_ok=True)
+    write_phantom(tree / "slide.tiff", kind="he", size=(400, 400), mpp=0.5, seed=3, truth=None)
+
+    def histoserve(*arguments: str) -> None:
+        command = [tree / ".venv" / "bin" / "python", "-m", "histoserve", *arguments]
+        environment = {**os.environ, "XDG_STATE_HOME": str(tree / "state")}
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    histoserve("train", "darkness", "--epochs", "2", "-o", "out")
+    histoserve("export", "darkness", "--weights", "out/darkness.pt", "--replace")
+    histoserve("analyze", "slide.tiff", "--pipeline", "darkness", "-o", "out")
+
+    result = json.loads((tree / "out/slide/darkness/result.json").read_text())
+    assert 0 < result["result"]["darkness"] < 1
+    assert (tree / "out/slide/darkness/overview.png").stat().st_size > 1000
+    assert digests(tree, there) == before
