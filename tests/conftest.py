@@ -12,6 +12,9 @@ from histoserve.deploy.local.triton import LocalTriton
 
 # ONNX Runtime reports to its maker from the moment of its import; conftest comes before the tests that import it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# Where `serve` keeps compiled kernels: the tests, the servers and the commands that they start compile each once.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "histoserve" / "numba"))
 
 ROOT = Path(__file__).parent.parent
 REPOSITORY = ROOT / "model_repository"
