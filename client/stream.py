@@ -1,29 +1,35 @@
-"""Tiles in, rows out: reading, sending and collecting at once, and never more than a few batches in memory.
+"""Pictures in, rows out: requests to the servers while the next ones are made, and never more than a few in memory.
 
-    plan ─▶ readers (threads) ─▶ senders (threads, at most `in_flight` requests) ─▶ take(), in the calling thread
+    push() ─▶ batch ─▶ senders (threads, at most `in_flight` requests) ─▶ take(), one answer at a time, in their threads
 
 The rows come in any order. A batch that fails for good, or that ended the server, is sent again tile by tile: one bad
-tile costs itself only.
+tile costs itself only. The first error that concerns more than a tile ends everything; whoever pushes is told.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, NamedTuple
 
-from histoserve.client.errors import Internal, Lost, Refused, ServerError, Stopped, UnreadableRegion
+from histoserve.client.errors import Internal, Lost, Refused, ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.wire import Outputs
-
-Result = TypeVar("Result")
 
 HOPELESS_TILES = 32
 """So many tiles failed at the server and none came back: the rest would too."""
 
 DEADLY_TILES = 8
 """So many tiles one after the other ended the server: it is not the tiles."""
+
+
+class Picture(NamedTuple):
+    """What a tile shows, as it travels."""
+
+    tile: PlannedTile
+    image: bytes
+    """Encoded: JPEG, PNG or PPM."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,12 @@ class FailedTile:
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done with a tile; `read` and `ask` run in threads, `take` and `progress` in the caller's."""
+    """What is done with a tile, all of it in the senders' threads."""
 
-    read: Callable[[PlannedTile], bytes]
     ask: Callable[[list[PlannedTile], list[bytes]], Outputs]
     take: Callable[[list[PlannedTile], Outputs], None]
-    progress: Callable[[int], None]
-    """Told how many more tiles are done."""
+    """Is called by one thread at a time, as is `lose`."""
+    lose: Callable[[FailedTile], None]
     stop: Callable[[], None]
     """Makes every `ask` in flight end at once."""
 
@@ -58,8 +63,6 @@ class Width:
     """Tiles in a request."""
     in_flight: int
     """Requests that the servers hold at a time."""
-    readers: int
-    """Threads that read the slide."""
 
 
 @dataclass
@@ -68,116 +71,110 @@ class Outcome:
 
     sent: int = 0
     done: int = 0
-    failed: list[FailedTile] = field(default_factory=list)
-    """In the plan's order once the stream has ended."""
+    failed: int = 0
+    """At the server."""
     deadly: int = 0
     """Tiles that ended the server, since one came back."""
 
 
 @dataclass(frozen=True)
-class _Batch:
-    tiles: list[PlannedTile]
-    images: list[bytes]
-    failed: list[FailedTile]
-
-
-@dataclass(frozen=True)
 class _Answer:
     rows: list[tuple[list[PlannedTile], Outputs]]
-    sent: int
     failed: list[FailedTile]
 
 
-def stream(tiles: Iterable[PlannedTile], steps: Steps, width: Width) -> Outcome:
-    """Sends every tile once; the first error that concerns more than a tile ends everything and is raised."""
-    outcome = Outcome()
-    stopped = threading.Event()
-    readers = ThreadPoolExecutor(width.readers, "read")
-    senders = ThreadPoolExecutor(width.in_flight, "send")
-    reading: set[Future[_Batch]] = set()
-    sending: set[Future[_Answer]] = set()
-    batches = _batches(tiles, width.batch)
-    try:
-        while True:
-            room = width.readers + width.in_flight - len(reading) - len(sending)
-            reading.update(readers.submit(_read, batch, steps, stopped) for batch in islice(batches, room))
-            if not reading and not sending:
-                outcome.failed.sort(key=lambda each: each.tile.index)
-                return outcome
-            pending: set[Future[Any]] = {*reading, *sending}
-            wait(pending, return_when=FIRST_COMPLETED)
-            for answer in _done(sending):
-                _take(answer, steps, outcome)
-            for read in _done(reading):
-                sending.add(senders.submit(_send, read, steps))
-    finally:
-        # After a complete stream there is nothing left to stop; after an error or Ctrl-C there is.
-        if reading or sending:
-            stopped.set()
-            steps.stop()
-        for pool in (readers, senders):
-            pool.shutdown(wait=True, cancel_futures=True)
+class Stream:
+    """To be left as a block: complete after `drain`, else what is in flight is stopped. One thread pushes at a time."""
 
+    def __init__(self, steps: Steps, width: Width):
+        self.outcome = Outcome()
+        self._steps = steps
+        self._width = width
+        self._waiting: list[Picture] = []
+        self._senders = ThreadPoolExecutor(width.in_flight, "send")
+        self._room = threading.Semaphore(width.in_flight)
+        self._one_answer = threading.Lock()
+        self._error: BaseException | None = None
 
-def _batches(tiles: Iterable[PlannedTile], size: int) -> Iterator[list[PlannedTile]]:
-    rest = iter(tiles)
-    while batch := list(islice(rest, size)):
-        yield batch
+    def push(self, picture: Picture) -> None:
+        """Waits as long as all requests that may be in flight are; raises what ended the stream."""
+        self._waiting.append(picture)
+        if len(self._waiting) == self._width.batch:
+            self._send_waiting()
 
+    def drain(self) -> None:
+        """Sends what is left and waits for all answers; raises what ended the stream."""
+        if self._waiting:
+            self._send_waiting()
+        for _ in range(self._width.in_flight):
+            self._room.acquire()
+        self._room.release(self._width.in_flight)
+        self._raise()
 
-def _read(tiles: list[PlannedTile], steps: Steps, stopped: threading.Event) -> _Batch:
-    batch = _Batch([], [], [])
-    for tile in tiles:
-        if stopped.is_set():
-            raise Stopped("The run was stopped.")
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # After an error or Ctrl-C there may be something to stop; after a complete stream there is not.
+        if error is not None:
+            self._steps.stop()
+        self._senders.shutdown(wait=True, cancel_futures=True)
+
+    def _send_waiting(self) -> None:
+        self._room.acquire()
+        batch, self._waiting = self._waiting, []
+        if self._error is not None:
+            self._room.release()
+        self._raise()
+        self._senders.submit(self._work, batch)
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _work(self, batch: list[Picture]) -> None:
         try:
-            image = steps.read(tile)
-        except UnreadableRegion as error:
-            batch.failed.append(FailedTile(tile, str(error), "reading"))
-        else:
-            batch.tiles.append(tile)
-            batch.images.append(image)
-    return batch
+            answer = _ask(batch, self._steps.ask)
+            with self._one_answer:
+                if self._error is None:
+                    self._take(answer)
+        except BaseException as error:
+            # Ctrl-C too: it is the thread that pushes who must hear of it.
+            with self._one_answer:
+                self._error = self._error or error
+            self._steps.stop()
+        finally:
+            self._room.release()
+
+    def _take(self, answer: _Answer) -> None:
+        outcome = self.outcome
+        for tiles, rows in answer.rows:
+            self._steps.take(tiles, rows)
+            outcome.done += len(tiles)
+        for failed in answer.failed:
+            self._steps.lose(failed)
+        outcome.failed += len(answer.failed)
+        outcome.sent = outcome.done + outcome.failed
+        outcome.deadly = 0 if answer.rows else outcome.deadly + sum(each.deadly for each in answer.failed)
+        if outcome.deadly >= DEADLY_TILES:
+            reason = answer.failed[-1].reason
+            raise ServerError(f"{outcome.deadly} tiles in a row ended the server, so the run was given up: {reason}")
+        if not outcome.done and outcome.failed >= HOPELESS_TILES:
+            reason = answer.failed[0].reason
+            raise ServerError(f"The first {outcome.failed} tiles all failed, so the run was given up: {reason}")
 
 
-def _send(batch: _Batch, steps: Steps) -> _Answer:
-    answer = _Answer([], len(batch.tiles), list(batch.failed))
-    if not batch.tiles:
-        return answer
+def _ask(batch: list[Picture], ask: Callable[[list[PlannedTile], list[bytes]], Outputs]) -> _Answer:
+    tiles = [picture.tile for picture in batch]
     try:
-        answer.rows.append((batch.tiles, steps.ask(batch.tiles, batch.images)))
+        return _Answer([(tiles, ask(tiles, [picture.image for picture in batch]))], [])
     except (Refused, Internal, Lost) as error:
-        if len(batch.tiles) == 1:
-            answer.failed.append(FailedTile(batch.tiles[0], str(error), "server", isinstance(error, Lost)))
-        else:
-            singles = [
-                _send(_Batch([tile], [image], []), steps) for tile, image in zip(batch.tiles, batch.images, strict=True)
-            ]
-            answer.rows.extend(rows for single in singles for rows in single.rows)
-            answer.failed.extend(failed for single in singles for failed in single.failed)
-    return answer
-
-
-def _take(answer: _Answer, steps: Steps, outcome: Outcome) -> None:
-    done = 0
-    for tiles, rows in answer.rows:
-        steps.take(tiles, rows)
-        done += len(tiles)
-    outcome.sent += answer.sent
-    outcome.done += done
-    outcome.failed.extend(answer.failed)
-    outcome.deadly = 0 if done else outcome.deadly + sum(each.deadly for each in answer.failed)
-    steps.progress(done + len(answer.failed))
-    refused = [] if outcome.done else [each for each in outcome.failed if each.at == "server"]
-    if outcome.deadly >= DEADLY_TILES:
-        reason = answer.failed[-1].reason
-        raise ServerError(f"{outcome.deadly} tiles in a row ended the server, so the run was given up: {reason}")
-    if len(refused) >= HOPELESS_TILES:
-        raise ServerError(f"The first {len(refused)} tiles all failed, so the run was given up: {refused[0].reason}")
-
-
-def _done(futures: set[Future[Result]]) -> list[Result]:
-    """Takes the finished ones out of `futures`; raises what they raised."""
-    finished = [future for future in futures if future.done()]
-    futures.difference_update(finished)
-    return [future.result() for future in finished]
+        if len(batch) == 1:
+            return _Answer([], [FailedTile(tiles[0], str(error), "server", isinstance(error, Lost))])
+    singles = [_ask([picture], ask) for picture in batch]
+    return _Answer(
+        [rows for single in singles for rows in single.rows],
+        [failed for single in singles for failed in single.failed],
+    )

@@ -66,7 +66,7 @@ def test_only_export_knows_torch() -> None:
 
 
 def test_the_thin_client_imports_nothing_of_the_server() -> None:
-    heavy = {"torch", "onnx", "onnxruntime", "numba", "scipy", "skimage", "PIL"}
+    heavy = {"torch", "onnx", "onnxruntime", "numba", "scipy", "skimage"}
     for path in files("client"):
         found = heavy & {name.split(".")[0] for name in imports(path)}
         assert not found, f"{path.relative_to(ROOT)} imports {found}"

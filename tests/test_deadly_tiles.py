@@ -12,6 +12,7 @@ import pytest
 
 from histoserve.client import analyze as analyze_module
 from histoserve.client import cli
+from histoserve.client.results.layers import Layer
 from histoserve.deploy.local.triton import LocalTriton
 
 SIDE, SHAPE = 32, (5, 8)
@@ -70,12 +71,12 @@ class Means:
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         return dict(sorted(self.means.items()))
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        return iter(())
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        return f"{len(result)} means"
 
-    def draw(self, overview: Any) -> None: ...
-
-    def write_more(self, slide: Any, path: Any) -> None: ...
+    def layers(self) -> Sequence[Layer]:
+        return ()
 
 
 @pytest.fixture(scope="module")

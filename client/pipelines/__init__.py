@@ -5,15 +5,13 @@ A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import WrongUsage
 from histoserve.client.grid import PlannedTile
-from histoserve.client.results.overview import Overview
-from histoserve.client.slide import Slide
+from histoserve.client.results.layers import Layer
 from histoserve.client.wire import Arrays, Outputs
 
 
@@ -36,19 +34,17 @@ class PipelineRows(Protocol):
         """Keeps the rows of one request; raises ServerError for rows that contradict themselves."""
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
-        """Makes the rows of all tiles, which came in any order, the slide's result, by `<pipeline>_slide`."""
+        """Makes the rows so far, in whatever order they came, the result, by `<pipeline>_slide`; more may come."""
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """The result in `result.json`; `tissue_mm2` is the tissue that was analysed."""
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        """The GeoJSON features, in an order that depends on the result alone."""
+    def layers(self) -> Sequence[Layer]:
+        """What the result shows, in an order that depends on the result alone."""
 
-    def draw(self, overview: Overview) -> None:
-        """Draws the result onto the thumbnail."""
-
-    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
-        """Writes result files of this pipeline alone, each where `path` of its name says."""
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """What `result` gave in a few words, for pictures and tables; that of a file read again too."""
 
 
 def rows_of(pipeline: str) -> type[PipelineRows]:

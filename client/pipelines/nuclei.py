@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
-from histoserve.client.results.geojson import detection
-from histoserve.client.results.overview import PALETTE, Overview
-from histoserve.client.slide import Slide
+from histoserve.client.results.layers import Class, Layer, Shape, Shapes
+from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
 
 FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
@@ -30,9 +28,6 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
 
 ROUNDING_PX = 1.0
 """Of float32 coordinates, with room: rows sent needlessly change nothing."""
-
-DRAWN_AT_ONCE = 10_000
-"""Outlines given to OpenCV together: few calls, little memory."""
 
 
 class Rows:
@@ -71,7 +66,6 @@ class Rows:
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
         """As PipelineRows.finish."""
         nuclei = _joined(self._batches)
-        self._batches.clear()
         # By tile, then by position: what is sent does not depend on when a row came.
         order = _order(nuclei, ["TILE_INDEX", "CENTROID", "BOX", "TYPE", "AREA"])
         near = _near_seam(nuclei["BOX"][order], nuclei["CORE"][order])
@@ -90,10 +84,23 @@ class Rows:
         types = {name: _count(int(n), tissue_mm2) for name, n in zip(self._types, counts, strict=True)}
         return {"nuclei": _count(int(counts.sum()), tissue_mm2), "types": types, "tissue_mm2": round(tissue_mm2, 6)}
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        """As PipelineRows.features; by centroid, from top to bottom."""
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """As PipelineRows.words: how many, and how densely they lie."""
+        count, density = result["nuclei"]["count"], result["nuclei"]["per_mm2"]
+        number = f"{count:,} nucleus" if count == 1 else f"{count:,} nuclei"
+        if density is None:
+            return number
+        return f"{number}, {density:,.0f}/mm²" if density >= 10 else f"{number}, {density:.2g}/mm²"
+
+    def layers(self) -> Sequence[Layer]:
+        """As PipelineRows.layers: the outlines, by centroid from top to bottom."""
+        named = zip(self._types, self._counts().tolist(), strict=True)
+        classes = tuple(Class(name, colour_of(i), count) for i, (name, count) in enumerate(named))
+        return [Shapes(classes, self._shapes)]
+
+    def _shapes(self) -> Iterator[Shape]:
         nuclei = self._nuclei
-        classes = [{"name": name, "color": _colour(i)} for i, name in enumerate(self._types)]
         areas, centroids = nuclei["AREA"].astype(float), nuclei["CENTROID"].astype(float)
         contours = self._contours()
         for i in range(len(contours)):
@@ -104,20 +111,7 @@ class Rows:
                 "Centroid X px": round(centroids[i, 0], 2),
                 "Centroid Y px": round(centroids[i, 1], 2),
             }
-            yield detection(contours[i], classes[nuclei["TYPE"][i] - 1], measurements)
-
-    def draw(self, overview: Overview) -> None:
-        """As PipelineRows.draw; outlines in the colour of the type."""
-        contours = self._contours()
-        for i in range(len(self._types)):
-            chosen = np.flatnonzero(self._nuclei["TYPE"] == i + 1)
-            for start in range(0, len(chosen), DRAWN_AT_ONCE):
-                overview.outline([contours[j] for j in chosen[start : start + DRAWN_AT_ONCE]], _colour(i))
-        counts = self._counts()
-        overview.legend([(f"{name} ({counts[i]})", _colour(i)) for i, name in enumerate(self._types)])
-
-    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
-        """As PipelineRows.write_more: nothing."""
+            yield Shape(contours[i], int(nuclei["TYPE"][i]) - 1, measurements)
 
     def _counts(self) -> NDArray[np.int64]:
         return np.bincount(self._nuclei["TYPE"], minlength=len(self._types) + 1)[1:]
@@ -138,10 +132,6 @@ class _Contours:
 
     def __getitem__(self, i: int) -> NDArray[np.float32]:
         return self.points[self.ends[i - 1] if i else 0 : self.ends[i]]
-
-
-def _colour(type_number: int) -> tuple[int, int, int]:
-    return PALETTE[type_number % len(PALETTE)]
 
 
 def _count(count: int, tissue_mm2: float) -> dict[str, float | None]:

@@ -9,8 +9,10 @@ import pytest
 
 from histoserve.client.errors import Internal, Refused, ServerError, UnreadableRegion
 from histoserve.client.grid import PlannedTile
-from histoserve.client.stream import Outcome, Steps, Width, stream
+from histoserve.client.reading import read_ahead
+from histoserve.client.stream import FailedTile, Outcome, Steps, Stream, Width
 
+AHEAD = 8
 PLAN = [PlannedTile(i, (i, 0, 1, 1), (i, 0, 1, 1)) for i in range(100)]
 
 
@@ -20,7 +22,7 @@ class Run:
     def __init__(self, ask: Callable[[list[int]], Any] = lambda indices: {}, bad: tuple[int, ...] = ()):
         self.ask, self.bad = ask, bad
         self.taken: list[int] = []
-        self.progress = 0
+        self.failed: list[FailedTile] = []
         self.stopped = threading.Event()
 
     def read(self, tile: PlannedTile) -> bytes:
@@ -31,25 +33,29 @@ class Run:
     def take(self, tiles: list[PlannedTile], rows: Any) -> None:
         self.taken.extend(tile.index for tile in tiles)
 
-    def advance(self, count: int) -> None:
-        self.progress += count
-
-    def run(self, width: Width = Width(8, 4, 2), tiles: Any = PLAN) -> Outcome:  # noqa: B008
+    def run(self, width: Width = Width(8, 4), tiles: Any = PLAN) -> Outcome:  # noqa: B008
         def ask(tiles: list[PlannedTile], images: list[bytes]) -> Any:
             assert images == [b"%d" % tile.index for tile in tiles]
             return self.ask([tile.index for tile in tiles])
 
-        return stream(tiles, Steps(self.read, ask, self.take, self.advance, self.stopped.set), width)
+        with Stream(Steps(ask, self.take, self.failed.append, self.stopped.set), width) as stream:
+            for picture in read_ahead(tiles, self.read, 2, AHEAD):
+                if isinstance(picture, FailedTile):
+                    self.failed.append(picture)
+                else:
+                    stream.push(picture)
+            stream.drain()
+            return stream.outcome
 
 
-@pytest.mark.parametrize("width", [Width(1, 1, 1), Width(7, 3, 2), Width(1000, 2, 4)])
+@pytest.mark.parametrize("width", [Width(1, 1), Width(7, 3), Width(1000, 2)])
 def test_every_tile_is_answered_once(width: Width) -> None:
     run = Run()
 
     outcome = run.run(width)
 
     assert sorted(run.taken) == list(range(100))
-    assert (outcome.sent, outcome.done, outcome.failed, run.progress) == (100, 100, [], 100)
+    assert (outcome.sent, outcome.done, outcome.failed, run.failed) == (100, 100, 0, [])
     assert not run.stopped.is_set()
 
 
@@ -68,16 +74,16 @@ def test_only_the_guilty_tile_of_a_batch_fails() -> None:
     run = Run(ask)
     outcome = run.run()
 
-    assert [(each.tile.index, each.at) for each in outcome.failed] == [(13, "server"), (50, "server")]
+    assert sorted((each.tile.index, each.at) for each in run.failed) == [(13, "server"), (50, "server")]
     assert sorted(run.taken) == [i for i in range(100) if i not in (13, 50)]
-    assert (outcome.sent, run.progress) == (100, 100)
+    assert (outcome.sent, outcome.failed) == (100, 2)
 
 
 def test_an_unreadable_tile_is_not_sent() -> None:
     run = Run(bad=(0, 1, 2, 3, 99))
-    outcome = run.run(Width(4, 2, 2))
+    outcome = run.run(Width(4, 2))
 
-    assert [(each.tile.index, each.at) for each in outcome.failed] == [(i, "reading") for i in (0, 1, 2, 3, 99)]
+    assert [(each.tile.index, each.at) for each in run.failed] == [(i, "reading") for i in (0, 1, 2, 3, 99)]
     assert (outcome.sent, len(run.taken)) == (95, 95)
 
 
@@ -93,7 +99,7 @@ def test_no_more_requests_are_in_flight_than_allowed() -> None:
             now[0] -= 1
         return {}
 
-    Run(ask).run(Width(2, 3, 4))
+    Run(ask).run(Width(2, 3))
 
     assert most[0] == 3
 
@@ -107,9 +113,10 @@ def test_a_slow_server_holds_up_the_reading() -> None:
             yield tile
 
     run = Run(lambda indices: {"waited": time.sleep(0.005)})
-    run.run(Width(4, 2, 2), tiles())
+    run.run(Width(4, 2), tiles())
 
-    assert max(waiting) == 4 * (2 + 2)
+    # Two requests in flight, one that is made, and what is read ahead: the first of that is the one that is pushed.
+    assert max(waiting) == 4 * (2 + 1) + AHEAD - 1
 
 
 def test_an_error_of_the_server_ends_everything() -> None:
@@ -148,5 +155,5 @@ def test_a_server_that_fails_on_everything_is_given_up() -> None:
         raise Internal("out of memory")
 
     with pytest.raises(ServerError, match="out of memory"):
-        Run(ask).run(Width(1, 1, 1))
+        Run(ask).run(Width(1, 1))
     assert len(asked) < 50

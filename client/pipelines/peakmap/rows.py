@@ -1,9 +1,8 @@
 """Peakmap: the tiles that decide the class of a slide, found with a rising floor, and what is written of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,8 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.peakmap.peaks import Peaks
-from histoserve.client.results.geojson import detection
-from histoserve.client.results.overview import PALETTE, Overview
-from histoserve.client.results.peaks import Card, write_contact_sheet
-from histoserve.client.slide import Slide
+from histoserve.client.results.layers import Card, Cards, Class, Layer, Shape, Shapes, outline_of
+from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
 
 DIGITS = 6
@@ -100,41 +97,49 @@ class Rows:
         types = {name: {"peaks": self._described(t)} for t, name in enumerate(self._types)}
         return {"class": found, "probability": probability, "types": types, "tissue_mm2": round(tissue_mm2, 6)}
 
-    def features(self) -> Iterator[dict[str, Any]]:
-        """As PipelineRows.features; a tile that is a peak of two types comes twice; by number, then its boxes."""
+    @staticmethod
+    def words(result: dict[str, Any]) -> str:
+        """As PipelineRows.words: the class and its probability."""
+        if result["class"] is None:
+            return "no class: nothing on the slide was analysed"
+        probability = result["probability"][result["class"]]
+        # Rounded up, it would be certain.
+        shown = f"{probability:.3f}" if probability < 0.9995 else "> 0.999"
+        return f"{result['class'].replace('_', ' ')} (probability {shown})"
+
+    def layers(self) -> Sequence[Layer]:
+        """As PipelineRows.layers: the peaks and what was seen in them; a tile that is one of two types comes twice."""
+        shapes: list[Shape] = []
+        cards: list[Card] = []
         for peak in self._peaks:
             name = f"{self._types[peak.type]} {peak.rank + 1}"
-            classification = {"name": self._types[peak.type], "color": _colour(peak.type)}
-            measurements = {"Score": round(peak.score, DIGITS), "Attention": round(peak.attention, DIGITS)}
-            yield detection(_corners(peak.l0_region), classification, {**measurements, "Number": peak.number}, name)
-            for box in peak.l0_boxes:
-                seen = {"Score": round(float(box[4]), DIGITS), "Number": peak.number}
-                yield detection(_corners(box[:4]), classification, seen, f"{name}: cell")
+            numbers = {"Score": round(peak.score, DIGITS), "Attention": round(peak.attention, DIGITS)}
+            boxes = [
+                Shape(
+                    outline_of(box[:4]),
+                    peak.type,
+                    {"Score": round(float(box[4]), DIGITS), "Number": peak.number},
+                    f"{name}: cell",
+                )
+                for box in peak.l0_boxes
+            ]
+            tile = Shape(outline_of(peak.l0_region), peak.type, {**numbers, "Number": peak.number}, name)
+            shapes.extend((tile, *boxes))
+            # Not the bare name: on a slide that is negative it would read as a finding.
+            caption = f"scored for {self._types[peak.type]}"
+            cards.append(Card(peak.l0_region, peak.number, peak.type, caption, numbers, boxes))
+        counts = np.bincount([peak.type for peak in self._peaks], minlength=len(self._types)).tolist()
+        classes = tuple(Class(name, colour_of(t), counts[t]) for t, name in enumerate(self._types))
+        scored = tuple(replace(each, name=f"scored for {each.name}") for each in classes)
+        return [Shapes(classes, lambda: iter(shapes)), Cards("peaks", self._said(len(cards)), scored, cards)]
 
-    def draw(self, overview: Overview) -> None:
-        """As PipelineRows.draw; the peaks with their numbers, the first ones on top."""
-        marks: dict[tuple[float, ...], list[tuple[str, tuple[int, int, int]]]] = {}
-        for peak in self._peaks:
-            marks.setdefault(tuple(peak.l0_region.tolist()), []).append((str(peak.number), _colour(peak.type)))
-        for region in reversed(marks):
-            overview.mark(np.array(region, np.float32), marks[region])
-        counts = np.bincount([peak.type for peak in self._peaks], minlength=len(self._types))
-        overview.legend([(f"{name} ({counts[t]})", _colour(t)) for t, name in enumerate(self._types)])
-
-    def write_more(self, slide: Slide, path: Callable[[str], Path]) -> None:
-        """As PipelineRows.write_more: `peaks.png`."""
-        cards = [
-            Card(
-                peak.l0_region,
-                _colour(peak.type),
-                f"{peak.number}  {self._types[peak.type]}",
-                f"score {peak.score:.3f}   attention {peak.attention:.3f}",
-                peak.l0_boxes[:, :4],
-            )
-            for peak in self._peaks
-        ]
-        nothing = f"No tile reaches the score {self._threshold:g} for {', '.join(self._types)}."
-        write_contact_sheet(path("peaks.png"), slide, self._mpp, cards, nothing)
+    def _said(self, peaks: int) -> str:
+        if not peaks:
+            return f"No tile reaches the score {self._threshold:g} for {', '.join(self._types)}."
+        return (
+            f"The class above is the whole slide's. Numbered are the {peaks} tiles that scored highest, whatever the "
+            "class: places to look at, not findings."
+        )
 
     def _described(self, type_number: int) -> list[dict[str, Any]]:
         """From the highest score to the lowest."""
@@ -156,11 +161,6 @@ class Rows:
 
 def _regions(tiles: Sequence[PlannedTile]) -> NDArray[np.float32]:
     return np.array([tile.region for tile in tiles], np.float32)
-
-
-def _corners(l0_region: NDArray[np.float32]) -> NDArray[np.float32]:
-    x, y, width, height = l0_region
-    return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], np.float32)
 
 
 def _boxes(rows: Outputs, threshold: float, type_number: int, region: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -189,10 +189,6 @@ def _peaks(answer: Outputs, boxes_of: Callable[[int, NDArray[np.float32]], NDArr
         )
         for number, i in enumerate(order, 1)
     ]
-
-
-def _colour(type_number: int) -> tuple[int, int, int]:
-    return PALETTE[type_number % len(PALETTE)]
 
 
 def _check(outputs: Outputs, tiles: Sequence[PlannedTile], types: int, known: Outputs | None) -> None:

@@ -1,6 +1,5 @@
 """Rows of nuclei: checked, one of each kept, written in an order of their own."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines import rows_of
 from histoserve.client.pipelines.nuclei import Rows
+from histoserve.client.results.layers import Shape, Shapes
 
 TILES = [PlannedTile(5, (0, 0, 128, 128), (0, 0, 100, 100)), PlannedTile(6, (72, 0, 128, 128), (100, 0, 100, 100))]
 SQUARE = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
@@ -35,17 +35,16 @@ def answer(*nuclei: tuple[int, float, float], shape: Any = SQUARE) -> dict[str, 
     }
 
 
-def finished(rows: Rows, keep: Callable[[Any], Any]) -> list[dict[str, Any]]:
-    """The features, after `keep` answered for the rows near a seam."""
+def finished(rows: Rows, keep: Callable[[Any], Any]) -> list[Shape]:
+    """The nuclei, after `keep` answered for the rows near a seam."""
     rows.finish(lambda model, arrays: {"KEEP": np.asarray(keep(arrays), bool)})
-    return list(rows.features())
+    [shapes] = rows.layers()
+    assert isinstance(shapes, Shapes)
+    return list(shapes.each())
 
 
-def centroids(features: list[dict[str, Any]]) -> list[tuple[float, float]]:
-    return [
-        (f["properties"]["measurements"]["Centroid X px"], f["properties"]["measurements"]["Centroid Y px"])
-        for f in features
-    ]
+def centroids(nuclei: list[Shape]) -> list[tuple[float, float]]:
+    return [(each.measurements["Centroid X px"], each.measurements["Centroid Y px"]) for each in nuclei]
 
 
 def test_only_rows_that_another_tile_can_reach_are_asked_about(contract: Callable[..., Contract]) -> None:
@@ -78,7 +77,9 @@ def test_the_order_of_arrival_does_not_matter(contract: Callable[..., Contract])
     other.take(TILES[1:], {**answer((0, 150, 20)), "TYPE": np.array([1], np.uint8)})
     other.take(TILES[:1], answer((0, 50, 50), (0, 20, 50)))
 
-    assert finished(one, lambda arrays: []) == finished(other, lambda arrays: [])
+    first, second = (finished(rows, lambda arrays: []) for rows in (one, other))
+    assert centroids(first) == centroids(second) == [(150, 20), (20, 50), (50, 50)]
+    assert [each.of for each in first] == [each.of for each in second]
 
 
 def test_each_nucleus_keeps_its_own_contour(contract: Callable[..., Contract]) -> None:
@@ -86,25 +87,33 @@ def test_each_nucleus_keeps_its_own_contour(contract: Callable[..., Contract]) -
     rows.take(TILES[:1], answer((0, 50, 60), (0, 40, 30)))
     rows.take(TILES[:1], answer((0, 70, 40), shape=TRIANGLE))
 
-    rings = [feature["geometry"]["coordinates"][0] for feature in finished(rows, lambda arrays: [])]
+    outlines = [nucleus.l0_outline.tolist() for nucleus in finished(rows, lambda arrays: [])]
 
-    assert rings[1] == [[69, 39], [71, 39], [71, 41], [69, 39]]
-    assert [ring[0] for ring in rings] == [[39, 29], [69, 39], [49, 59]]
-    assert all(ring[0] == ring[-1] for ring in rings)
+    assert outlines[1] == [[69, 39], [71, 39], [71, 41]]
+    assert [outline[0] for outline in outlines] == [[39, 29], [69, 39], [49, 59]]
 
 
-def test_a_feature_is_what_qupath_reads(contract: Callable[..., Contract]) -> None:
+def test_a_nucleus_is_measured_in_its_layer(contract: Callable[..., Contract]) -> None:
     rows = Rows(contract(), 0.5)
-    rows.take(TILES, answer((0, 50, 50)))
+    rows.take(TILES, answer((0, 50, 50), (0, 50, 60)))
 
-    feature = finished(rows, lambda arrays: [])[0]
+    nuclei = finished(rows, lambda arrays: [])
 
-    assert feature["properties"]["objectType"] == "detection"
-    assert feature["properties"]["classification"]["name"] == "dark"
-    assert len(feature["properties"]["classification"]["color"]) == 3
-    assert feature["properties"]["measurements"]["Area µm^2"] == 1.0
-    assert feature["properties"]["measurements"]["Type share of pixels"] == 0.5
-    assert json.loads(json.dumps(feature))["geometry"]["type"] == "Polygon"
+    [shapes] = rows.layers()
+    assert isinstance(shapes, Shapes)
+    assert [(each.name, each.count) for each in shapes.classes] == [("dark", 1), ("light", 1)]
+    assert [each.of for each in nuclei] == [0, 1]
+    assert nuclei[0].measurements["Area µm^2"] == 1.0
+    assert nuclei[0].measurements["Type share of pixels"] == 0.5
+    assert centroids(list(shapes.each())) == centroids(nuclei), "a second time they are the same"
+
+
+@pytest.mark.parametrize(
+    ("count", "density", "words"),
+    [(2344, 811.6, "2,344 nuclei, 812/mm²"), (1, 0.24, "1 nucleus, 0.24/mm²"), (0, None, "0 nuclei")],
+)
+def test_the_result_in_words(count: int, density: float | None, words: str) -> None:
+    assert Rows.words({"nuclei": {"count": count, "per_mm2": density}}) == words
 
 
 def test_counts_and_densities_go_into_the_result(contract: Callable[..., Contract]) -> None:

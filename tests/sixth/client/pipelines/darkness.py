@@ -20,10 +20,9 @@ class Rows:
     def result(self, tissue_mm2):
         return {"darkness": self._darkness, "tissue_mm2": tissue_mm2}
 
-    def features(self):
-        return iter(())
+    @staticmethod
+    def words(result):
+        return f"darkness {result['darkness']:.2f}"
 
-    def draw(self, overview):
-        overview.legend([(f"darkness {self._darkness:.2f}", (0, 0, 0))])
-
-    def write_more(self, slide, path): ...
+    def layers(self):
+        return []

@@ -1,0 +1,35 @@
+"""The files that layers become: `<pipeline>.geojson`, `overview.png`, and a contact sheet for cards."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from histoserve.client.results.geojson import write_geojson
+from histoserve.client.results.layers import Cards, Layer
+from histoserve.client.results.pictures.contact_sheet import write_contact_sheet
+from histoserve.client.results.pictures.cutting import cut
+from histoserve.client.results.pictures.legend import Titles
+from histoserve.client.results.pictures.overview import Seen, write_overview
+from histoserve.client.slide import Slide
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an analysis found."""
+
+    pipeline: str
+    words: str
+    """The result in a few words."""
+    layers: Sequence[Layer]
+
+
+def write_files(path: Callable[[str], Path], slide: Slide, seen: Seen, findings: Findings) -> None:
+    """Each where `path` of its name says; raises OSError if one cannot be written."""
+    of = f"{findings.pipeline}/{slide.name}"
+    titles = Titles(slide.name, findings.pipeline, findings.words)
+    write_geojson(path(f"{findings.pipeline}.geojson"), of, findings.layers, slide.viewer_origin)
+    write_overview(path("overview.png"), seen, titles, findings.layers)
+    for layer in findings.layers:
+        if isinstance(layer, Cards):
+            write_contact_sheet(path(f"{layer.name}.png"), partial(cut, slide), seen.mpp, titles, layer)

@@ -1,0 +1,116 @@
+"""What a result shows, in a few types that know nothing of pipelines; all result files are made of them.
+
+Places are level-0 px of the slide; a region is (x, y, width, height).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Colour = tuple[int, int, int]
+"""Red, green, blue in 0-255."""
+
+
+@dataclass(frozen=True)
+class Class:
+    """What shapes and cards are told apart by."""
+
+    name: str
+    colour: Colour
+    count: int
+    """How many were found, as the legend says."""
+
+
+class Shape(NamedTuple):
+    """A polygon or a box with its measurements."""
+
+    l0_outline: NDArray[np.float32]
+    """(vertices, 2), the first one not repeated."""
+    of: int
+    """Which of its layer's classes it has."""
+    measurements: Mapping[str, float]
+    name: str | None = None
+    """As a viewer lists it."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Polygons or boxes, up to millions of them."""
+
+    classes: Sequence[Class]
+    each: Callable[[], Iterator[Shape]]
+    """Makes them one by one, each time the same ones in the same order: they need not all be in memory."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A value for each region of a raster."""
+
+    title: str
+    values: NDArray[np.float32]
+    """(rows, columns), NaN where there is none."""
+    l0_first: tuple[float, float, float, float]
+    """The region of row 0, column 0; the others follow without a gap."""
+    limits: tuple[float, float]
+    """The values at the ends of the colour scale; what lies beyond has the colour of the end."""
+    unit: str = ""
+    """Of the values; "%" shows a share of 1 as per cent."""
+
+    def l0_region(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Of one value."""
+        x, y, width, height = self.l0_first
+        return x + column * width, y + row * height, width, height
+
+
+@dataclass(frozen=True)
+class Arrows:
+    """Directions, each from one point to another."""
+
+    title: str
+    l0_tails: NDArray[np.float32]
+    """(arrows, 2)."""
+    l0_heads: NDArray[np.float32]
+    """(arrows, 2)."""
+    colour: Colour
+    heavy: bool = False
+    """For the one that matters among many."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A region worth looking at."""
+
+    l0_region: NDArray[np.float32]
+    number: int
+    """The same in all files."""
+    of: int
+    """Which of its layer's classes it has."""
+    caption: str
+    numbers: Mapping[str, float]
+    """What stands below the caption."""
+    inside: Sequence[Shape] = field(default=())
+    """What was seen in it."""
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Regions worth looking at, the first ones first."""
+
+    name: str
+    """Of the file that shows them side by side, without its ending."""
+    said: str
+    """What they are, or that there are none, in a sentence that keeps a reader from taking them for more."""
+    classes: Sequence[Class]
+    each: Sequence[Card]
+
+
+Layer = Shapes | Grid | Arrows | Cards
+
+
+def outline_of(l0_region: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The corners (4, 2) of a region, from the upper left one clockwise."""
+    x, y, width, height = l0_region
+    return np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], np.float32)

@@ -1,0 +1,1 @@
+"""Layers as pictures: `overview.png` and the contact sheets. Pictures are RGB (h, w, 3)."""

@@ -1,0 +1,215 @@
+"""The loop of an analysis without a slide's file: pictures come in any order, rows are kept, a result comes out.
+
+    push(picture) ─▶ stream ⇢ `<pipeline>_tiles` ⇢ rows ─▶ `<pipeline>_slide` ─▶ partial() at any time, finish()
+
+For software that has no file yet, such as a scanner's that sends while it scans:
+
+    with connect(["localhost:8001"], "nuclei", deadline=60) as wire:
+        work = work_for(wire.contract("nuclei"), mpp=0.25, l0_size=(80_000, 60_000))
+        with Session(wire, work) as session:
+            for tile in work.tiles:  # in whatever order they are scanned
+                session.push(Picture(tile, jpeg_of(tile.region)))
+            result = session.finish()
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+
+from histoserve.client.contract import Contract
+from histoserve.client.errors import Refused, ServerError
+from histoserve.client.grid import PlannedTile, Rectangle, grid, tile_size
+from histoserve.client.network import OneNetwork
+from histoserve.client.pipelines import rows_of
+from histoserve.client.stream import FailedTile, Picture, Steps, Stream, Width
+from histoserve.client.wire import Arrays, Outputs
+
+REQUEST_BYTES = 16 * 2**20
+"""Uncompressed pixels in a request, unless told otherwise: larger ones save nothing and hold up others."""
+
+UNLIMITED_BATCH = 32
+"""Tiles in a request where the contract sets no limit."""
+
+IN_FLIGHT = 4
+"""Requests at a time: some are computed while others travel."""
+
+
+class Asked(Protocol):
+    """What a session needs of its servers; `connect` gives it."""
+
+    def infer(self, model: str, arrays: Arrays) -> Outputs:
+        """Raises Refused, Internal, Lost, or what must end the session."""
+
+    def stop(self) -> None:
+        """Makes every `infer` end at once."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a session is there for."""
+
+    contract: Contract
+    """Of the pipeline."""
+    mpp: float
+    """µm per level-0 px of the slide."""
+    tiles: Sequence[PlannedTile]
+    """All that may be pushed."""
+    width: Width
+
+
+def work_for(contract: Contract, mpp: float, l0_size: tuple[int, int], in_flight: int = IN_FLIGHT) -> Work:
+    """All tiles of a slide of (width, height) px; raises ValueError if the pipeline cannot be used at this `mpp`."""
+    size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, mpp)
+    batch = batch_for(contract, 3 * size.side**2)
+    return Work(contract, mpp, list(grid(*l0_size, size)), Width(batch, in_flight))
+
+
+def batch_for(contract: Contract, tile_bytes: float) -> int:
+    """Tiles in a request: as many as the contract allows, within reason."""
+    return max(1, min(contract.max_batch or UNLIMITED_BATCH, int(REQUEST_BYTES / tile_bytes)))
+
+
+class Session:
+    """One slide; the result does not depend on the order of the tiles, on repeats, or on how they met in requests.
+
+    Leaving the block stops what is in flight. One thread pushes at a time; the rest may be called by any.
+    """
+
+    def __init__(self, wire: Asked, work: Work, progress: Callable[[int], None] = lambda tiles: None):
+        """`progress` is told how many more tiles are done, by any thread."""
+        self.work = work
+        self._wire = wire
+        self._progress = progress
+        self._pipeline = work.contract.pipeline
+        self._model = f"{self._pipeline}_tiles"
+        self._tiles = {tile.index: tile for tile in work.tiles}
+        self._network = OneNetwork(self._pipeline)
+        with believing(self._pipeline):
+            self.rows = rows_of(self._pipeline)(work.contract, work.mpp)
+        self._under_way: set[int] = set()
+        self._answered: set[int] = set()
+        self._failed: dict[int, FailedTile] = {}
+        self._lock = threading.Lock()
+        self._stream = Stream(Steps(self._ask, self._take, self.fail, wire.stop), work.width)
+
+    @property
+    def network(self) -> int | None:
+        """Identity of what decided the rows; None before the first answer."""
+        return self._network.identity
+
+    @property
+    def sent(self) -> int:
+        """Tiles that a server decided on."""
+        return self._stream.outcome.sent
+
+    @property
+    def answered(self) -> list[PlannedTile]:
+        """By index."""
+        with self._lock:
+            return [self._tiles[index] for index in sorted(self._answered)]
+
+    @property
+    def failed(self) -> list[FailedTile]:
+        """Tiles that could not be read or analysed, by index; they may be pushed again."""
+        with self._lock:
+            return [self._failed[index] for index in sorted(self._failed)]
+
+    def missing(self) -> list[PlannedTile]:
+        """Tiles that were not pushed so far, and did not fail."""
+        with self._lock:
+            known = {*self._under_way, *self._answered, *self._failed}
+            return [tile for tile in self.work.tiles if tile.index not in known]
+
+    def push(self, picture: Picture) -> None:
+        """Sends it sooner or later; a repeat of what is under way or answered changes nothing.
+
+        Waits while the servers have all the requests that they may. Raises ValueError for a tile that is not of the
+        work, and what ended the session, such as a server that no longer serves the pipeline.
+        """
+        index = picture.tile.index
+        if self._tiles.get(index) != picture.tile:
+            raise ValueError(f"{picture.tile} is no tile of this session")
+        with self._lock:
+            if index in self._under_way or index in self._answered:
+                return
+            self._under_way.add(index)
+            again = self._failed.pop(index, None)
+        if again:
+            self._progress(-1)
+        self._stream.push(picture)
+
+    def fail(self, failed: FailedTile) -> None:
+        """Notes a tile that cannot be had; one that was answered stays so."""
+        with self._lock:
+            self._under_way.discard(failed.tile.index)
+            known = failed.tile.index in self._failed or failed.tile.index in self._answered
+            self._failed[failed.tile.index] = failed
+        if not known:
+            self._progress(1)
+
+    def partial(self, mm2: Callable[[Rectangle], float] | None = None) -> dict[str, Any]:
+        """The result of what was answered so far, as `result` in `result.json`; pushing may go on during it.
+
+        `mm2`: tissue in a tile's core (level-0 px); without it all of it is tissue.
+        """
+        with self._lock, believing(f"{self._pipeline}_slide"):
+            self.rows.finish(self._network.telling(self._wire.infer))
+            cores = [self._tiles[index].core for index in sorted(self._answered)]
+        with believing(self._pipeline):
+            return self.rows.result(sum(map(mm2 or self._whole, cores)))
+
+    def finish(self, mm2: Callable[[Rectangle], float] | None = None) -> dict[str, Any]:
+        """As `partial`, of all that was pushed; tiles that never came have no share in it."""
+        self.drain()
+        return self.partial(mm2)
+
+    def drain(self) -> None:
+        """Waits until all that was pushed is answered or failed."""
+        self._stream.drain()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.__exit__(kind, error, trace)
+
+    def _whole(self, core: Rectangle) -> float:
+        return core[2] * core[3] * (self.work.mpp / 1000) ** 2
+
+    def _ask(self, tiles: list[PlannedTile], images: list[bytes]) -> Outputs:
+        return _finite(self._model, self._wire.infer(self._model, self.rows.request(tiles, images)))
+
+    def _take(self, tiles: list[PlannedTile], outputs: Outputs) -> None:
+        with self._lock, believing(self._model):
+            self.rows.take(tiles, self._network.check(len(tiles), outputs))
+            indices = {tile.index for tile in tiles}
+            self._answered |= indices
+            self._under_way -= indices
+        self._progress(len(tiles))
+
+
+def _finite(model: str, outputs: Outputs) -> Outputs:
+    """Raises Refused for rows with NaN or infinity, so that only their tile is lost."""
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise Refused(f"{model} answered {name} that is not finite")
+    return outputs
+
+
+@contextmanager
+def believing(model: str) -> Iterator[None]:
+    """Whatever an answer that is no answer of this pipeline leads to is the server's fault."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise ServerError(
+            f"{model} answered something that does not fit ({type(error).__name__}: {error}). "
+            "Serve a model repository of this version."
+        ) from error
