@@ -113,6 +113,22 @@ def serve(
 
 
 @app.command()
+def describe(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="As in `nuclei`.")],
+    server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="What this one serves; without it what is installed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    protocol: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write Triton's gRPC protocol, for other languages.")
+    ] = None,
+) -> None:
+    """Tells who calls from other software what a pipeline takes and gives: tensors, sizes, units, limits, errors."""
+    with _in_words():
+        _lazily("histoserve.client.describe.command", "describe", "server")(pipeline, server, as_json, protocol)
+
+
+@app.command()
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
     weights: Annotated[Path | None, typer.Option(help="What `train` left; without it the installed ones.")] = None,

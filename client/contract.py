@@ -24,6 +24,17 @@ HOW_IT_RUNS = {
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """One input or output of a model."""
+
+    name: str
+    dtype: str
+    """As in a request: BYTES, FP32, …"""
+    dims: tuple[int, ...]
+    """−1 where the length varies."""
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """What the server says of one model."""
 
@@ -34,7 +45,8 @@ class ModelConfig:
     parameters: Mapping[str, str]
     steps: tuple[str, ...] = ()
     """Models that an ensemble runs."""
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ def contract_from_configs(pipeline: str, config_of: Callable[[str], ModelConfig]
     return Contract(
         pipeline=pipeline,
         parameters=parameters,
-        inputs=tiles[f"{pipeline}_tiles"].inputs,
+        inputs=tuple(each.name for each in tiles[f"{pipeline}_tiles"].inputs),
         max_batch=min(limits, default=None),
         models=tuple(
             ModelRecord(name, models[name].version, models[name].parameters.get("graph_sha256"))

@@ -14,8 +14,9 @@ from typing import Any
 import grpc
 import numpy as np
 from numpy.typing import NDArray
-from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from histoserve.client.configs import config_from_message
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
 from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 
@@ -115,11 +116,17 @@ class Server:
                     f"It has {self._pipelines()}. Start it with a repository that holds the pipeline."
                 )
         try:
-            return contract_from_configs(pipeline, self._config)
+            return contract_from_configs(pipeline, self.config)
         except grpc.RpcError as error:
             raise ServerError(
                 f"The server at {self.address} does not tell the configs of {pipeline} ({_details(error)})."
             ) from error
+
+    def config(self, model: str) -> ModelConfig:
+        """Of a model that is served; raises grpc.RpcError."""
+        message = self._stub.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=ASK_SECONDS).config
+        metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
+        return config_from_message(message, model, max(metadata.versions, key=_number, default=""))
 
     def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:
         """One try; raises Unavailable, Lost, Internal, Refused, or ServerError for what no request can mend."""
@@ -202,19 +209,6 @@ class Server:
         names = {model.name for model in index.models}
         found = sorted(name[: -len("_tiles")] for name in names if name.endswith("_tiles"))
         return f"the pipelines {', '.join(found)}" if found else "no pipeline at all"
-
-    def _config(self, model: str) -> ModelConfig:
-        request = service_pb2.ModelConfigRequest(name=model)
-        config: model_config_pb2.ModelConfig = self._stub.ModelConfig(request, timeout=ASK_SECONDS).config
-        metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
-        return ModelConfig(
-            name=model,
-            version=max(metadata.versions, key=_number, default=""),
-            max_batch=config.max_batch_size,
-            parameters={name: parameter.string_value for name, parameter in config.parameters.items()},
-            steps=tuple(step.model_name for step in config.ensemble_scheduling.step),
-            inputs=tuple(each.name for each in config.input),
-        )
 
 
 def _add(request: Any, name: str, value: "NDArray[Any] | Sequence[bytes]") -> None:

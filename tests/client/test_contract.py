@@ -2,8 +2,10 @@
 
 import pytest
 
-from histoserve.client.contract import Contract, ModelConfig, contract_from_configs, difference
+from histoserve.client.contract import Contract, ModelConfig, Tensor, contract_from_configs, difference
 from histoserve.client.errors import ServerError
+
+TAKEN = tuple(Tensor(name, "FP32", (-1, 4)) for name in ("TILE", "REGION"))
 
 
 def gathered(*changed: ModelConfig) -> Contract:
@@ -11,7 +13,7 @@ def gathered(*changed: ModelConfig) -> Contract:
     configs = {
         config.name: config
         for config in (
-            ModelConfig("x_tiles", "1", 0, {}, ("x_decode", "x_network", "x_stage"), ("TILE", "REGION")),
+            ModelConfig("x_tiles", "1", 0, {}, ("x_decode", "x_network", "x_stage"), TAKEN),
             ModelConfig("x_decode", "1", 0, {"tile_px": "256", "EXECUTION_ENV_PATH": "/a"}),
             ModelConfig("x_network", "7", 16, {"mpp": "0.25", "types": "a, b", "graph_sha256": "ab"}),
             ModelConfig("x_stage", "1", 64, {"margin_px": "16", "EXECUTION_ENV_PATH": "/b"}),
