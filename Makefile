@@ -13,6 +13,8 @@ SMEARS ?= 100
 SMEAR ?= --size 4096x4096 --mpp 0.25
 IN ?= out/smears
 PORT ?= 8011
+# Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
+PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
@@ -52,10 +54,10 @@ $(IN)/%/peakmap/result.json: $(IN)/%.tiff $(wildcard model_repository/peakmap_*/
 	$(BIN)/histoserve analyze $< --pipeline peakmap --server 127.0.0.1:$(PORT) -o $(IN)
 
 test: lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 quick: lint
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: .venv/.all
 	$(BIN)/ruff check .

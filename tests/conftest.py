@@ -69,7 +69,8 @@ def expected(
 ) -> bytes:
     """The nuclei of the phantom, as an undisturbed run with default options writes them."""
     out = tmp_path_factory.mktemp("expected") / "out"
-    assert histoserve("analyze", phantom, "--pipeline", "nuclei", "-o", out, "--server", server.grpc) == (0, "")
+    code, told = histoserve("analyze", phantom, "--pipeline", "nuclei", "-o", out, "--server", server.grpc)
+    assert code == 0, told
     content = (out / "phantom" / "nuclei" / "nuclei.geojson").read_bytes()
     assert content.count(b'"detection"') > 50
     return content
