@@ -12,6 +12,12 @@ from histoserve.client.errors import ServerError
 OF_ONE_MODEL = {"graph_sha256"}
 """Parameters that describe a model, not its pipeline: each model may say something else."""
 
+TILES_TAKE = ("TILE", "REGION", "WINDOW", "MPP")
+"""Inputs that `<pipeline>_tiles` of every pipeline has."""
+
+MOST = "max_windows"
+"""The parameter by which a stage limits the windows of a request."""
+
 HOW_IT_RUNS = {
     "intra_op_thread_count",
     "inter_op_thread_count",
@@ -68,7 +74,7 @@ class Contract:
     inputs: tuple[str, ...]
     """Of `<pipeline>_tiles`."""
     max_batch: int | None
-    """Most tiles in one request, None for no limit."""
+    """Most windows in one request, None for no limit."""
     models: tuple[ModelRecord, ...]
     """By name."""
     clashes: Mapping[str, str] = field(default_factory=dict)
@@ -120,15 +126,25 @@ class Contract:
 
 
 def contract_from_configs(pipeline: str, config_of: Callable[[str], ModelConfig]) -> Contract:
-    """From `<pipeline>_tiles`, `<pipeline>_slide` and the steps of both; `config_of` asks the server."""
+    """From `<pipeline>_tiles`, `<pipeline>_slide` and the steps of both; `config_of` asks the server.
+
+    Raises ServerError for a pipeline that takes other pictures and windows than every pipeline.
+    """
     tiles = _with_steps(f"{pipeline}_tiles", config_of)
     models = {**tiles, **_with_steps(f"{pipeline}_slide", config_of)}
+    inputs = tuple(each.name for each in tiles[f"{pipeline}_tiles"].inputs)
+    if missing := [name for name in TILES_TAKE if name not in inputs]:
+        raise ServerError(
+            f"The server's {pipeline}_tiles does not take {', '.join(missing)}; it takes {', '.join(inputs)}. "
+            "Serve a model repository of this version."
+        )
     parameters, clashes = _union(models.values())
     limits = [config.max_batch for config in tiles.values() if config.max_batch > 0]
+    limits += [int(config.parameters[MOST]) for config in tiles.values() if config.parameters.get(MOST, "").isdigit()]
     return Contract(
         pipeline=pipeline,
         parameters=parameters,
-        inputs=tuple(each.name for each in tiles[f"{pipeline}_tiles"].inputs),
+        inputs=inputs,
         max_batch=min(limits, default=None),
         models=tuple(
             ModelRecord(name, models[name].version, models[name].parameters.get("graph_sha256"))
@@ -142,10 +158,11 @@ def difference(one: Contract, other: Contract) -> str | None:
     """In which two servers' contracts differ, as far as a result can depend on it."""
     if one.models != other.models:
         return "the versions of the models"
-    return None if _deciding(one) == _deciding(other) else "the parameters"
+    return None if deciding(one) == deciding(other) else "the parameters"
 
 
-def _deciding(contract: Contract) -> Contract:
+def deciding(contract: Contract) -> Contract:
+    """The contract without what changes only how fast its models answer."""
     parameters, clashes = (
         {name: text for name, text in each.items() if name not in HOW_IT_RUNS}
         for each in (contract.parameters, contract.clashes)

@@ -15,13 +15,14 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor, triton_to_np_dtype
 
 from histoserve.client.configs import config_from_message
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
 from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 
 Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
-Outputs = dict[str, NDArray[Any]]
+Outputs = Mapping[str, NDArray[Any]]
 
 ASK_SECONDS = 5.0
 """For each question before the work starts: a wrong address must be told at once."""
@@ -29,17 +30,6 @@ ASK_SECONDS = 5.0
 LIVE_EVERY, LIVE_WITHIN, LIVE_MISSES = 20.0, 10.0, 2
 """While a request takes long, its server is asked so often (s) whether it lives; unheard within so many seconds, so
 many times in a row, it has vanished. Calls, unlike HTTP/2 pings, are not counted by a server as too many."""
-
-DTYPES = {
-    "BOOL": np.dtype(bool),
-    "UINT8": np.dtype(np.uint8),
-    "INT32": np.dtype(np.int32),
-    "INT64": np.dtype(np.int64),
-    "FP16": np.dtype(np.float16),
-    "FP32": np.dtype(np.float32),
-    "FP64": np.dtype(np.float64),
-}
-TRITON_TYPES = {dtype: name for name, dtype in DTYPES.items()}
 
 CHANNEL = (
     ("grpc.max_send_message_length", -1),
@@ -186,9 +176,11 @@ class Server:
         return ServerError(f"{message}. The server no longer serves what it did; see its log.")
 
     def _array(self, model: str, output: Any, raw: bytes) -> NDArray[Any]:
-        dtype = DTYPES.get(output.datatype)
+        # NumPy takes None for a float.
+        dtype = np.dtype(triton_to_np_dtype(output.datatype) or object)
         shape = tuple(output.shape)
-        if dtype is None or len(raw) != dtype.itemsize * math.prod(shape):
+        # Neither BYTES nor BF16: no row is of them.
+        if dtype.kind not in "biuf" or len(raw) != dtype.itemsize * math.prod(shape):
             raise ServerError(
                 f"{self.address}, {model}: the output {output.name} came as {output.datatype} {list(shape)} in "
                 f"{len(raw)} bytes, which do not fit. Serve a model repository of this version."
@@ -212,17 +204,11 @@ class Server:
 
 
 def _add(request: Any, name: str, value: "NDArray[Any] | Sequence[bytes]") -> None:
-    """Appends an input as raw bytes; BYTES elements each after their length, four bytes, little-endian."""
-    if isinstance(value, np.ndarray):
-        request.inputs.add(name=name, datatype=TRITON_TYPES[value.dtype], shape=value.shape)
-        request.raw_input_contents.append(value.tobytes())
-        return
-    request.inputs.add(name=name, datatype="BYTES", shape=[len(value)])
-    request.raw_input_contents.append(b"".join(part for each in value for part in (_length(each), each)))
-
-
-def _length(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "little")
+    """Appends an input as raw bytes."""
+    array = value if isinstance(value, np.ndarray) else np.array(value, object)
+    raw = serialize_byte_tensor(array).tolist() if array.dtype == object else array.tobytes()
+    request.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
+    request.raw_input_contents.append(raw or b"")
 
 
 def _host(address: str) -> str:

@@ -1,7 +1,14 @@
-"""Encoded tiles → the pixels that a network takes."""
+"""Encoded pictures → the windows that a network looks at.
 
+    TILE, REGION ──┬─ shows a WINDOW ─▶ decode ─────────────────────────────────┬─▶ shrink or enlarge ─▶ IMAGE
+                   ╰─ parts of some ──▶ decode, once each ─▶ put side by side ──╯
+
+The part that no picture covers is white, as OpenSlide gives it beyond a slide's end.
+"""
+
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Annotated
 
 import cv2
@@ -11,8 +18,22 @@ from numpy.typing import NDArray
 from histoserve.ensemble.cpus import cpus
 from histoserve.ensemble.identity import column
 from histoserve.ensemble.parameters import Range
-from histoserve.ensemble.picture import format_of
+from histoserve.ensemble.picture import Format, format_of
 from histoserve.ensemble.regions import checked_regions
+from histoserve.ensemble.stitch import stitched
+from histoserve.ensemble.windows import (
+    Mosaic,
+    Pictures,
+    check_physical_size,
+    check_shape,
+    check_square,
+    mosaic,
+    pictures_near,
+    whole_picture,
+)
+
+RGB = NDArray[np.uint8]
+"""(H, W, 3)."""
 
 POOL = ThreadPoolExecutor(cpus(), "decode")
 """Decoders and OpenCV's resizing run without Python's lock."""
@@ -20,42 +41,99 @@ cv2.setNumThreads(1)
 
 FRACTIONS = (8, 4, 2)
 """A JPEG can be decoded at these parts of its size, for less work."""
-TOLERANCE = 0.01
-"""Of a length, or one of the pixels of the picture: clients and scanners round to whole pixels of a level."""
 
 
 def decode(
     tile: NDArray[np.object_],
     region: NDArray[np.float32],
+    window: NDArray[np.float32],
+    slide_mpp: NDArray[np.float32],
     *,
     identity: int,
     tile_px: Annotated[int, Range(8, 4096)],
+    max_windows: Annotated[int, Range(1, 4096)],
     max_tiles: Annotated[int, Range(1, 4096)],
     max_pixels: Annotated[int, Range(1, 2**28)],
+    mpp: Annotated[float, Range(1e-3, 1e3)] = math.nan,
 ) -> dict[str, NDArray[np.generic]]:
-    """Stage `<pipeline>_decode`: JPEG, PNG or PPM → RGB of the network's size.
+    """Stage `<pipeline>_decode`: JPEG, PNG or PPM pictures → windows, RGB of the network's size.
 
-    `tile` bytes (N,), `region` float32 (N, 4) → `IMAGE` uint8 (N, tile_px, tile_px, 3), and
-    `identity` for each as `NETWORK`. Shrinking is antialiased.
-    Raises ValueError for more than `max_tiles`, for a tile that is no whole picture, has more than `max_pixels` or
-    would be stretched, and for a bad region.
+    `tile` bytes (P,), `region` float32 (P, 4), `window` float32 (N, 4), `slide_mpp` float32 (1,), which is the public
+    `MPP` → `IMAGE` uint8 (N, tile_px, tile_px, 3), and `identity` for each as `NETWORK`. Shrinking is antialiased.
+    `mpp` is the network's µm/px; without one, windows of any size are taken.
+    Raises ValueError, naming what is to blame, for no windows or more than `max_windows`, more than `max_tiles`
+    pictures, rectangles that are none, windows that are not square or not of the network's physical size, pictures
+    that do not fit each other or their windows, or are no whole pictures; and for more than `max_pixels` pixels in a
+    picture, in all pictures that are put together, or in all windows made of them.
     """
-    count = len(tile)
-    if tile.ndim != 1 or count > max_tiles:
-        raise ValueError(
-            f"TILE is {list(tile.shape)}; wanted [N], at most {max_tiles} in a request: send smaller batches"
-        )
-    regions = checked_regions("REGION", region, count)
-    image = np.empty((count, tile_px, tile_px, 3), np.uint8)
+    windows = checked_regions("WINDOW", window, checked_count("WINDOW", window, 2, max_windows))
+    regions = checked_regions("REGION", region, checked_count("TILE", tile, 1, max_tiles))
+    check_physical_size(windows, slide_mpp, tile_px, mpp)
+    tiles: list[bytes] = tile.tolist()
+    near = pictures_near(windows, regions, tile_px)
+    whole = [whole_picture(n, windows[n], near[n], regions, tiles) for n in range(len(windows))]
+    image = np.empty((len(windows), tile_px, tile_px, 3), np.uint8)
+    parts = [n for n, shown in enumerate(whole) if shown is None]
+    if parts:
+        assembled(image, tiles, regions, {n: (windows[n], near[n]) for n in parts}, max_pixels)
+    shown = [(image[n], n, windows[n], index, tiles[index]) for n, index in enumerate(whole) if index is not None]
     # The list waits for all; the first failure is raised.
-    list(POOL.map(partial(decode_into, max_pixels=max_pixels), image, range(count), tile, regions))
-    return {"IMAGE": image, "NETWORK": column(identity, count)}
+    list(POOL.map(lambda each: decode_into(*each, max_pixels=max_pixels), shown))
+    return {"IMAGE": image, "NETWORK": column(identity, len(windows))}
 
 
-def decode_into(
-    image: NDArray[np.uint8], index: int, data: bytes, region: NDArray[np.float64], *, max_pixels: int
+def checked_count(name: str, array: NDArray[np.generic], axes: int, most: int) -> int:
+    """How many there are; ValueError for none, or more than `most`, before anything is allocated."""
+    if array.ndim != axes or not 1 <= len(array) <= most:
+        advice = ": send smaller batches" if array.size else ""
+        raise ValueError(f"{name} is {list(array.shape)}; wanted 1 to {most} in a request{advice}")
+    return len(array)
+
+
+def decode_into(image: RGB, n: int, window: NDArray[np.float64], index: int, data: bytes, *, max_pixels: int) -> None:
+    """Picture `index` of a request, which shows just window `n` → `image` (side, side, 3)."""
+    form, width, height = header(index, data, window, max_pixels)
+    check_square(n, window, window[2] / width)
+    n = fraction(form.name, width, height, len(image))
+    fit(pixels(index, data, form, (-(-width // n), -(-height // n))), image)
+
+
+def assembled(
+    image: RGB,
+    tile: Sequence[bytes],
+    regions: NDArray[np.float64],
+    windows: dict[int, tuple[NDArray[np.float64], NDArray[np.intp]]],
+    max_pixels: int,
 ) -> None:
-    """One encoded picture → `image`, RGB (side, side, 3); `index` is its place in the request, for messages."""
+    """Windows, each with the pictures near it, by their places in the request → their places in `image`."""
+    used = sorted({int(index) for _, near in windows.values() for index in near})
+    forms: dict[int, Format] = {}
+    sizes = np.zeros((len(tile), 2), np.int64)
+    headers = POOL.map(lambda index: header(index, tile[index], regions[index], max_pixels), used)
+    for index, (forms[index], *size) in zip(used, headers, strict=True):
+        sizes[index] = size
+    mosaics = [
+        mosaic(n, window, Pictures(near, regions[near], sizes[near]), max_pixels)
+        for n, (window, near) in windows.items()
+    ]
+    laid_in = sorted({piece.tile for each in mosaics for piece in each.pieces})
+    check_pixels(mosaics, int(sizes[laid_in].prod(axis=1).sum()), max_pixels)
+    decoded = POOL.map(lambda index: pixels(index, tile[index], forms[index], tuple(sizes[index].tolist())), laid_in)
+    pictures = dict(zip(laid_in, decoded, strict=True))
+    list(POOL.map(lambda each: fit(stitched(each, pictures), image[each.window]), mosaics))
+
+
+def check_pixels(mosaics: list[Mosaic], decoded: int, max_pixels: int) -> None:
+    made, covered = sum(each.pixels for each in mosaics), sum(each.covered for each in mosaics)
+    if max(made, covered, decoded) > max_pixels:
+        raise ValueError(
+            f"{len(mosaics)} windows of {made} pixels, {covered} of them covered, are to be put together from pictures"
+            f" of {decoded}; at most {max_pixels} each are in a request: send smaller batches, or a coarser level"
+        )
+
+
+def header(index: int, data: bytes, region: NDArray[np.float64], max_pixels: int) -> tuple[Format, int, int]:
+    """Format, width and height of picture `index`, which shows `region`."""
     try:
         form = format_of(data)
         width, height = form.header(data)
@@ -64,19 +142,21 @@ def decode_into(
                 f"is {width} x {height} = {width * height} pixels by its header; at most {max_pixels} are decoded:"
                 " send smaller tiles"
             )
-        check_square(width, height, region)
-        n = fraction(form.name, width, height, len(image))
-        size = -(-width // n), -(-height // n)
-        pixels = form.pixels(data, *size)
-        if pixels.shape != (*size[::-1], 3):
-            raise ValueError(f"is a {form.name} of {size} pixels by its header, {list(pixels.shape)} decoded: corrupt")
+        check_shape(width, height, region)
     except ValueError as error:
         raise ValueError(f"TILE {index} {error}") from error
-    if pixels.shape[:2] == image.shape[:2]:
-        image[:] = pixels
-    else:
-        shrinks = min(pixels.shape[:2]) > len(image)
-        cv2.resize(pixels, image.shape[:2], dst=image, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return form, width, height
+
+
+def pixels(index: int, data: bytes, form: Format, size: tuple[int, int]) -> RGB:
+    """Of picture `index`, at a (width, height) that its header allows."""
+    try:
+        found = form.pixels(data, *size)
+        if found.shape != (*size[::-1], 3):
+            raise ValueError(f"is a {form.name} of {size} pixels by its header, {list(found.shape)} decoded: corrupt")
+    except ValueError as error:
+        raise ValueError(f"TILE {index} {error}") from error
+    return found
 
 
 def fraction(form: str, width: int, height: int, side: int) -> int:
@@ -84,11 +164,10 @@ def fraction(form: str, width: int, height: int, side: int) -> int:
     return next((n for n in FRACTIONS if form == "JPEG" and min(width, height) >= n * side), 1)
 
 
-def check_square(width: int, height: int, region: NDArray[np.float64]) -> None:
-    """The network takes a square: neither pixels nor the part of the slide that they show may be stretched into one."""
-    l0_width, l0_height = region[2:]
-    shown = f"is {width} x {height} pixels and its REGION {l0_width:g} x {l0_height:g}"
-    if abs(width - height * (l0_width / l0_height)) > max(1, TOLERANCE * width):
-        raise ValueError(f"{shown}, another shape: REGION must be what TILE shows, the pixels would be stretched")
-    if abs(l0_width - l0_height) > max(l0_width / width, TOLERANCE * l0_width):
-        raise ValueError(f"{shown}; the network takes a square: send a square part of the slide, white beyond its end")
+def fit(found: RGB, image: RGB) -> None:
+    """`found` → `image`, resized where it has another size."""
+    if found.shape[:2] == image.shape[:2]:
+        image[:] = found
+    else:
+        shrinks = min(found.shape[:2]) > len(image)
+        cv2.resize(found, image.shape[:2], dst=image, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

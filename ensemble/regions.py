@@ -9,7 +9,7 @@ FARTHEST = 2.0**30
 def checked_regions(name: str, regions: np.ndarray, count: int) -> np.ndarray:
     """`regions` (count, 4) as float64; ValueError unless all lie within `FARTHEST`, width and height above 0."""
     if regions.shape != (count, 4):
-        raise ValueError(f"{name} is {list(regions.shape)}, wanted [{count}, 4]: x, y, width, height for each TILE")
+        raise ValueError(f"{name} is {list(regions.shape)}, wanted [{count}, 4]: x, y, width, height of each")
     # Written so that NaN is bad.
     bad = ~((np.abs(regions) <= FARTHEST).all(1) & (regions[:, 2:] > 0).all(1))
     if bad.any():

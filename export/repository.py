@@ -109,6 +109,7 @@ def check_fit(
     pipelines = tuple({name.split("_")[0] + "_" for name in names})
     pipeline = [config for name, config in configs.items() if name.startswith(pipelines)]
     check_sizes(pipeline, sizes)
+    check_mpp(pipeline)
     for model, rows in (at_once or {}).items():
         check_batch(configs[model], rows, pipeline, sizes)
     for name in sorted(names):
@@ -159,6 +160,16 @@ def check_sizes(configs: Sequence[ModelConfig], sizes: Mapping[str, Mapping[str,
                 places.setdefault(size, []).append(place)
             told = "; ".join(f"{size} by {', '.join(sorted(where))}" for size, where in sorted(places.items()))
             raise GraphDoesNotFit(f"{name}: all models of a pipeline must agree, but there are {told}")
+
+
+def check_mpp(configs: Sequence[ModelConfig]) -> None:
+    """GraphDoesNotFit if the decoder, which compares windows with it, says another mpp than the network."""
+    said = {config.name: config.parameters["mpp"].string_value for config in configs if "mpp" in config.parameters}
+    if len(set(said.values())) > 1:
+        told = "; ".join(f"{mpp} by {name}" for name, mpp in sorted(said.items()))
+        raise GraphDoesNotFit(
+            f"mpp: all models of a pipeline must agree, but there are {told}: correct the config.pbtxt that is wrong"
+        )
 
 
 def occurrences(configs: Sequence[ModelConfig], name: str, axes: Mapping[str, int]) -> Iterator[tuple[int, str]]:

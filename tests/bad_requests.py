@@ -34,21 +34,24 @@ def good_requests() -> dict[str, Arrays]:
     """A right request to each model that can be asked, networks but for those within an ensemble left out."""
     rng = np.random.default_rng(0)
     ppm = cv2.imencode(".ppm", cell(SIDE))[1].tobytes()
-    tile, where = np.array([ppm] * 2, object), np.array([[0, 0, SIDE, SIDE], [50, 0, SIDE, SIDE]], np.float32)
+    tile, where = np.array([ppm] * 2, object), np.array([[0, 0, SIDE, SIDE], [SIDE, 0, SIDE, SIDE]], np.float32)
     maps = np.zeros((2, SIDE, SIDE, 3), np.uint8)
     maps[:, 20:40, 20:40] = 255, 0, 1
     rows = {"SCORE": rng.random((2, 3), np.float32), "FEATURE_MAP": rng.random((2, 64, 8, 8)).astype(np.float16)}
     rows["NETWORK"] = np.zeros((2, 1), np.int32)
     floor = np.full(3, -1, np.float32)
+    windows = {"TILE": tile, "REGION": where, "WINDOW": where}
+    # Its windows are put together from parts of both pictures; 64 px are 128 µm for nuclei, 64 µm for peakmap.
+    between = np.array([[6, 0, SIDE, SIDE], [34, 0, SIDE, SIDE]], np.float32)
     return {
-        "nuclei_tiles": {"TILE": tile, "REGION": where, "CORE": where},
+        "nuclei_tiles": {**windows, "MPP": np.array([2], np.float32), "CORE": where},
         # The rest of it are the rows that the tiles give: four nuclei, two in each tile.
         "nuclei_slide": {"CORE": where[[0, 0, 1, 1]]},
-        "peakmap_tiles": {"TILE": tile, "REGION": where, "FLOOR": floor},
+        "peakmap_tiles": {**windows, "MPP": np.array([1], np.float32), "FLOOR": floor},
         "peakmap_slide": {"TILE_REGION": where, **rows},
-        "nuclei_decode": {"TILE": tile, "REGION": where},
-        "peakmap_decode": {"TILE": tile, "REGION": where},
-        "nuclei_watershed": {"MAPS": maps, "REGION": where, "CORE": where},
+        "nuclei_decode": {**windows, "SLIDE_MPP": np.array([2], np.float32)},
+        "peakmap_decode": {**windows, "WINDOW": between, "SLIDE_MPP": np.array([1], np.float32)},
+        "nuclei_watershed": {"MAPS": maps, "WINDOW": where, "CORE": where},
         "peakmap_filter": {"REGION": where, **rows, "BOX": np.zeros((2, 4, 7), np.float32), "FLOOR": floor},
         "peakmap_select": {"REGION": where, **rows},
         "peakmap_pool": {
@@ -114,6 +117,11 @@ def other_length(array: np.ndarray, rng: Rng) -> np.ndarray:
     return np.take(array, np.arange(length) % max(1, array.shape[axis]), axis)
 
 
+def repeated(array: np.ndarray, length: int) -> np.ndarray:
+    """Its first two rows again and again; what there is one of in a request stays."""
+    return array if len(array) == 1 else np.take(array, np.arange(length) % 2, 0)
+
+
 def lied(request: Any, rng: Rng) -> None:
     """The message itself: names, types, shapes and contents that do not fit each other."""
     index = int(rng.integers(len(request.inputs)))
@@ -131,7 +139,7 @@ def lied(request: Any, rng: Rng) -> None:
     elif kind == 4:
         request.raw_input_contents[index] = raw[: int(rng.integers(len(raw) + 1))] + rng.bytes(int(rng.integers(9)))
     elif kind == 5:
-        tensor.name = str(rng.choice(("", "X", "REGION", "TILE", "é" * 300)))
+        tensor.name = str(rng.choice(("", "X", "REGION", "TILE", "WINDOW", "é" * 300)))
     elif kind == 6:
         del request.inputs[index], request.raw_input_contents[index]
     else:
@@ -149,7 +157,7 @@ def bad_request(good: Mapping[str, Arrays], rng: Rng) -> Any:
     if rng.random() < 0.2:
         # All of the same length: the stage is reached.
         length = int(rng.choice(LENGTHS[:-2]))
-        arrays = {key: np.take(good[model][key], np.arange(length) % 2, 0) for key in arrays}
+        arrays = {key: repeated(array, length) for key, array in good[model].items()}
     request = message(model, arrays)
     if rng.random() < 0.4:
         lied(request, rng)

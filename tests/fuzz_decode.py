@@ -18,6 +18,7 @@ from mutants import Rng, mutated, region, seeds
 from histoserve.ensemble.decode import decode
 
 SIDE, MAX_PIXELS = 32, 2**20
+ANY_MPP = np.array([np.nan], np.float32)
 MOST_SECONDS = 5.0
 """For one case."""
 ADDRESSES = 4 * 2**30
@@ -32,15 +33,16 @@ def resident_mib() -> float:
 def outcome(data: bytes, where: np.ndarray) -> str:
     """Anything but these two fails the run."""
     try:
-        limits = {"max_tiles": 1, "max_pixels": MAX_PIXELS}
-        image = decode(np.array([data], object), where, identity=1, tile_px=SIDE, **limits)["IMAGE"]
+        limits = {"max_windows": 1, "max_tiles": 1, "max_pixels": MAX_PIXELS}
+        pictures = np.array([data], object), where
+        image = decode(*pictures, where, ANY_MPP, identity=1, tile_px=SIDE, **limits)["IMAGE"]
     except ValueError as error:
         message = str(error)
     else:
         assert (image.shape, image.dtype) == ((1, SIDE, SIDE, 3), np.uint8)
         assert np.isfinite(where).all()
         return "decoded"
-    assert message.startswith(("TILE 0 ", "REGION ")), message
+    assert message.startswith(("TILE 0 ", "WINDOW ")), message
     return "refused by decoder" if "cannot be decoded" in message else "refused by header"
 
 

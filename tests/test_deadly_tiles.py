@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from histoserve.client import analyze as analyze_module
-from histoserve.client import cli
+from histoserve.client import call, cli, session
 from histoserve.client.results.layers import Layer
 from histoserve.deploy.local.triton import LocalTriton
 
@@ -45,6 +45,9 @@ CONFIG = """
 backend: "python"
 max_batch_size: 0
 input { name: "TILE" data_type: TYPE_STRING dims: [ -1 ] }
+input { name: "REGION" data_type: TYPE_FP32 dims: [ -1, 4 ] }
+input { name: "WINDOW" data_type: TYPE_FP32 dims: [ -1, 4 ] }
+input { name: "MPP" data_type: TYPE_FP32 dims: [ 1 ] }
 output { name: "MEAN" data_type: TYPE_FP32 dims: [ -1 ] }
 output { name: "NETWORK" data_type: TYPE_INT32 dims: [ -1, 1 ] }
 parameters { key: "tile_px" value { string_value: "32" } }
@@ -61,7 +64,8 @@ class Means:
         self.means: dict[str, float] = {}
 
     def request(self, tiles: Sequence[Any], images: Sequence[bytes]) -> Any:
-        return {"TILE": images}
+        regions = np.array([tile.region for tile in tiles], np.float32)
+        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([0.25], np.float32)}
 
     def take(self, tiles: Sequence[Any], outputs: Any) -> None:
         self.means.update(zip((str(tile.region) for tile in tiles), outputs["MEAN"].tolist(), strict=True))
@@ -95,7 +99,8 @@ def analyze(
     triton: LocalTriton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[tuple[int, int], tuple[int, int, int]]], tuple[int, dict[str, Any]]]:
     """Exit code and result of a slide of noise, with tiles (row, column) whose first pixel has a colour."""
-    monkeypatch.setattr(analyze_module, "rows_of", lambda pipeline: Means)
+    for module in (analyze_module, session, call):
+        monkeypatch.setattr(module, "rows_of", lambda pipeline: Means)
     noise = np.random.default_rng(5).integers((150, 60, 120), (250, 160, 220), (SHAPE[0] * SIDE, SHAPE[1] * SIDE, 3))
 
     def run(marked: dict[tuple[int, int], tuple[int, int, int]]) -> tuple[int, dict[str, Any]]:

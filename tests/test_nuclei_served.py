@@ -144,10 +144,14 @@ def test_rows_of_two_networks_are_refused_in_words(server: LocalTriton) -> None:
 
 
 def test_a_parameter_of_any_stage_makes_another_network(server: LocalTriton, other: LocalTriton) -> None:
-    tile = {"TILE": [encode(np.full((64, 64, 3), 240, np.uint8), Encoding())] * 2}
-    request = {**tile, **{name: np.array([[0, 0, 64, 64]] * 2, np.float32) for name in ("REGION", "CORE")}}
-    asked = [(server, "nuclei"), (other, "nuclei"), (other, "strict")]
-    found = [Server(each.grpc).infer(f"{pipeline}_tiles", request, 60.0)["NETWORK"] for each, pipeline in asked]
+    tiles = [encode(np.full((64, 64, 3), 240, np.uint8), Encoding())] * 2
+    whole = np.array([[0, 0, 64, 64]] * 2, np.float32)
+    found = []
+    for each, pipeline, tile_px in ((server, "nuclei", 512), (other, "nuclei", ONE_TILE_PX), (other, "strict", 512)):
+        # The network's 0.25 µm/px, for a tile of 64 px.
+        request = {"TILE": tiles, "MPP": np.array([tile_px / 64 * 0.25], np.float32)}
+        request |= dict.fromkeys(("REGION", "WINDOW", "CORE"), whole)
+        found.append(Server(each.grpc).infer(f"{pipeline}_tiles", request, 60.0)["NETWORK"])
     # No nucleus was found, and yet each window says who looked.
     assert [network.shape for network in found] == [(2, 1)] * 3
     assert len({number for network in found for number in network[:, 0].tolist()}) == 3

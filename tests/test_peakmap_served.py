@@ -146,7 +146,9 @@ def send(server: Server, tiles: np.ndarray, floor: np.ndarray = NO_FLOOR) -> Out
     """The rows of these tiles, each of one colour; without their boxes."""
     images = [encode(np.broadcast_to(COLOURS[i], (16, 16, 3)).copy(), Encoding()) for i in tiles]
     regions = np.array([(16 * (i % 10), 16 * (i // 10), 16, 16) for i in tiles], np.float32)
-    rows = server.infer("peakmap_tiles", {"TILE": images, "REGION": regions, "FLOOR": floor}, TIMEOUT_S)
+    # At 4 µm/px 16 px are the network's 64 µm.
+    windows = {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([4], np.float32)}
+    rows = server.infer("peakmap_tiles", {**windows, "FLOOR": floor}, TIMEOUT_S)
     return {name: array for name, array in rows.items() if name != "BOX"}
 
 
@@ -241,6 +243,8 @@ class Silent:
     """A watcher."""
 
     def phase(self, text: str) -> None: ...
+
+    def say(self, text: str) -> None: ...
 
     def planned(self, tiles: int) -> None: ...
 

@@ -28,7 +28,8 @@ def run(image: Path | None = None) -> int:
     """
     with LocalTriton(REPOSITORY, models=["nuclei_tiles", "nuclei_slide"]) as triton:
         server = Server(triton.grpc)
-        side = server.contract("nuclei").tile_px
+        contract = server.contract("nuclei")
+        side = contract.tile_px
         tiles = tile(image, side)[None].repeat(BATCH, 0)
         bare = session()
         names = ("bare ONNX Runtime loop", "served network: nuclei_network", "served pipeline: nuclei_tiles")
@@ -36,7 +37,7 @@ def run(image: Path | None = None) -> int:
             (
                 lambda: [bare.run(["MAPS"], {"IMAGE": tiles}) for _ in range(REQUESTS)],
                 requests(server, "nuclei_network", {"IMAGE": tiles}),
-                requests(server, "nuclei_tiles", pipeline_request(tiles)),
+                requests(server, "nuclei_tiles", pipeline_request(tiles, contract.mpp)),
             ),
             TURNS,
         )
@@ -49,11 +50,12 @@ def run(image: Path | None = None) -> int:
     return 0 if ratios[1] >= TARGET else 1
 
 
-def pipeline_request(tiles: np.ndarray) -> Arrays:
-    """The same tiles as a client sends them."""
+def pipeline_request(tiles: np.ndarray, mpp: float) -> Arrays:
+    """The same tiles, of `mpp` µm/px, as a client sends them."""
     height, width = tiles.shape[1:3]
     whole = np.array([[0, 0, width, height]], np.float32).repeat(len(tiles), 0)
-    return {"TILE": [encode(each, encoding_from_text("raw")) for each in tiles], "REGION": whole, "CORE": whole}
+    tile = [encode(each, encoding_from_text("raw")) for each in tiles]
+    return {"TILE": tile, "REGION": whole, "WINDOW": whole, "MPP": np.array([mpp], np.float32), "CORE": whole}
 
 
 def requests(server: Server, model: str, arrays: Arrays) -> Callable[[], object]:

@@ -65,7 +65,7 @@ def label_nuclei(maps: NDArray[np.uint8], rules: Rules) -> tuple[NDArray[np.int3
 
 def watershed(
     maps: NDArray[np.uint8],
-    region: NDArray[np.float32],
+    window: NDArray[np.float32],
     core: NDArray[np.float32],
     network: NDArray[np.int32],
     decoder: NDArray[np.int32],
@@ -86,12 +86,12 @@ def watershed(
 ) -> dict[str, NDArray[np.generic]]:
     """The nuclei whose centroids lie in their tile's core grown by `seam_px`, ordered by tile, then by first pixel.
 
-    `maps` uint8 (N, H, W, 3): foreground 0-255, edge strength 0-255, type; `region`, `core` float32 (N, 4): x, y,
+    `maps` uint8 (N, H, W, 3): foreground 0-255, edge strength 0-255, type; `window`, `core` float32 (N, 4): x, y,
     width, height, `l0_`. `margin_px`, in `t_` like `seam_px`, is what a client reads around a core; the rest: `Rules`.
     `network` and `decoder` int32 (N, 1) identify what made the maps, `identity` this stage.
     Returns the outputs of `nuclei_tiles`, `l0_`: `TYPE_PROBABILITY` is the part of its pixels that have the type, a
     contour's first vertex is not repeated, and `CONTOUR_END` is where each contour ends in `CONTOUR`. Raises
-    ValueError, naming the tile, for regions and cores that do not fit, and for more than `max_maps` maps or
+    ValueError, naming the tile, for windows and cores that do not fit, and for more than `max_maps` maps or
     `max_map_px` pixels in one.
     """
     rules = Rules(
@@ -110,11 +110,11 @@ def watershed(
     if len(maps) > max_maps or math.prod(maps.shape[1:3]) > max_map_px:
         wanted = f"at most {max_maps} maps in a request and {max_map_px} pixels in each"
         raise ValueError(f"MAPS is {list(maps.shape)}; wanted {wanted}: send smaller batches")
-    regions = checked_regions("REGION", region, len(maps))
+    windows = checked_regions("WINDOW", window, len(maps))
     cores = checked_regions("CORE", core, len(maps))
-    check_overlap(regions, cores)
+    check_overlap(windows, cores)
     decided = mixed({"NETWORK": network, "DECODER": decoder}, len(maps), identity)
-    tiles = list(POOL.map(partial(rows, seam_px=seam_px, rules=rules), maps, regions, cores))
+    tiles = list(POOL.map(partial(rows, seam_px=seam_px, rules=rules), maps, windows, cores))
     return joined(tiles) | {"NETWORK": decided}
 
 
@@ -126,14 +126,14 @@ def checked_maps(maps: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return maps
 
 
-def check_overlap(regions: NDArray[np.float64], cores: NDArray[np.float64]) -> None:
-    low, high = np.maximum(regions[:, :2], cores[:, :2]), np.minimum(upper(regions), upper(cores))
+def check_overlap(windows: NDArray[np.float64], cores: NDArray[np.float64]) -> None:
+    low, high = np.maximum(windows[:, :2], cores[:, :2]), np.minimum(upper(windows), upper(cores))
     apart = ~(low < high).all(axis=1)
     if apart.any():
         index = int(apart.argmax())
         raise ValueError(
-            f"CORE {index} is {cores[index].tolist()}, apart from REGION {index}, {regions[index].tolist()}; wanted a"
-            " part of the region: x, y, width, height in level-0 pixels"
+            f"CORE {index} is {cores[index].tolist()}, apart from WINDOW {index}, {windows[index].tolist()}; wanted a"
+            " part of the window: x, y, width, height in level-0 pixels"
         )
 
 

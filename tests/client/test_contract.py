@@ -2,10 +2,10 @@
 
 import pytest
 
-from histoserve.client.contract import Contract, ModelConfig, Tensor, contract_from_configs, difference
+from histoserve.client.contract import TILES_TAKE, Contract, ModelConfig, Tensor, contract_from_configs, difference
 from histoserve.client.errors import ServerError
 
-TAKEN = tuple(Tensor(name, "FP32", (-1, 4)) for name in ("TILE", "REGION"))
+TAKEN = tuple(Tensor(name, "FP32", (-1, 4)) for name in TILES_TAKE)
 
 
 def gathered(*changed: ModelConfig) -> Contract:
@@ -30,12 +30,21 @@ def test_parameters_come_from_every_model_of_the_pipeline() -> None:
 
     assert (contract.tile_px, contract.mpp, contract.margin_px, contract.number("k")) == (256, 0.25, 16, 10)
     assert contract.names("types") == ("a", "b")
-    assert contract.inputs == ("TILE", "REGION")
+    assert contract.inputs == ("TILE", "REGION", "WINDOW", "MPP")
 
 
 def test_the_batch_is_the_smallest_that_a_step_of_the_tiles_takes() -> None:
     assert gathered().max_batch == 16
     assert gathered(ModelConfig("x_network", "7", 0, {}), ModelConfig("x_stage", "1", 0, {})).max_batch is None
+
+
+def test_a_stage_may_take_fewer_windows_than_the_network() -> None:
+    assert gathered(ModelConfig("x_decode", "1", 0, {"max_windows": "8"})).max_batch == 8
+
+
+def test_a_repository_of_before_is_told_at_once_what_it_lacks() -> None:
+    with pytest.raises(ServerError, match="x_tiles does not take WINDOW, MPP; it takes TILE, REGION"):
+        gathered(ModelConfig("x_tiles", "1", 0, {}, (), TAKEN[:2]))
 
 
 def test_every_model_is_recorded_with_its_own_graph() -> None:

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from histoserve.client.contract import TILES_TAKE
 from histoserve.client.errors import HistoserveError, Internal, Refused, ServerError, Unavailable, WrongUsage
 from histoserve.client.wire import Server
 
 MODELS: dict[str, dict[str, Any]] = {
-    "x_tiles": {"ensemble_scheduling": {"step": [{"model_name": "x_network"}]}, "input": [{"name": "TILE"}]},
+    "x_tiles": {
+        "ensemble_scheduling": {"step": [{"model_name": "x_network"}]},
+        "input": [{"name": name} for name in TILES_TAKE],
+    },
     "x_network": {"max_batch_size": 16, "parameters": {"mpp": {"string_value": "0.25"}}},
     "x_slide": {},
 }
@@ -26,6 +30,8 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     refusal: tuple[Any, str] | None = None
     spoilt = False
+    datatype: Any = None
+    """Of the answer, if not that of the request."""
 
     def ServerMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         return service_pb2.ServerMetadataResponse(name="triton", version="2.51.0")
@@ -48,8 +54,10 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):
         answer = service_pb2.ModelInferResponse()
         for each, raw in zip(request.inputs, request.raw_input_contents, strict=True):
             as_bytes = each.datatype == "BYTES"
+            kind = "UINT8" if as_bytes else each.datatype
+            kind = kind if self.datatype is None else self.datatype
             shape = [len(raw)] if as_bytes else each.shape
-            answer.outputs.add(name=each.name, datatype="UINT8" if as_bytes else each.datatype, shape=shape)
+            answer.outputs.add(name=each.name, datatype=kind, shape=shape)
             answer.raw_output_contents.append(raw[self.spoilt :])
         return answer
 
@@ -83,12 +91,13 @@ def test_bytes_travel_as_triton_wants_them(triton: tuple[Triton, Server]) -> Non
     answer = triton[1].infer("x_tiles", {"TILE": [b"ab", b"", b"\0" * 300]}, timeout=5)
 
     assert answer["TILE"].tobytes() == b"\2\0\0\0ab" + b"\0\0\0\0" + b"\x2c\1\0\0" + b"\0" * 300
+    assert triton[1].infer("x_tiles", {"TILE": []}, timeout=5)["TILE"].shape == (0,)
 
 
 def test_the_contract_is_read_from_the_configs(triton: tuple[Triton, Server]) -> None:
     contract = triton[1].contract("x")
 
-    assert (contract.mpp, contract.max_batch, contract.inputs) == (0.25, 16, ("TILE",))
+    assert (contract.mpp, contract.max_batch, contract.inputs) == (0.25, 16, TILES_TAKE)
     assert {(each.name, each.version) for each in contract.models} == {(name, "10") for name in MODELS}
 
 
@@ -120,6 +129,14 @@ def test_an_answer_that_does_not_fit_its_shape_is_refused(triton: tuple[Triton, 
 
     with pytest.raises(ServerError, match=r"output A came as UINT8 \[3\] in 2 bytes"):
         triton[1].infer("x_tiles", {"A": np.zeros(3, np.uint8)}, timeout=5)
+
+
+@pytest.mark.parametrize("datatype", ["BYTES", "BF16", "FP7", ""])
+def test_an_answer_of_a_type_that_no_row_has_is_refused(triton: tuple[Triton, Server], datatype: str) -> None:
+    triton[0].datatype = datatype
+
+    with pytest.raises(ServerError, match=rf"output A came as {datatype} \[1\] in 8 bytes"):
+        triton[1].infer("x_tiles", {"A": np.zeros(1, np.int64)}, timeout=5)
 
 
 def test_a_closed_connection_is_unavailable(triton: tuple[Triton, Server]) -> None:

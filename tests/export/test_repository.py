@@ -26,7 +26,11 @@ SERVED = ServedGraph("nuclei_network", None, (), ("IMAGE",), ("MAPS",), {}, {"mp
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "repository"))
+    """The shipped one, for a network of 0.5 µm/px."""
+    repository = Path(shutil.copytree(SHIPPED, tmp_path / "repository"))
+    decode = repository / "nuclei_decode" / "config.pbtxt"
+    decode.write_text(decode.read_text().replace('"0.25"', '"0.5"'))
+    return repository
 
 
 def test_tensors_come_from_the_graph_and_deployment_settings_stay(repository: Path) -> None:
@@ -120,6 +124,13 @@ def test_an_export_that_nobody_would_serve_is_refused(repository: Path, folder: 
     model = edited(repository, f'{policy} backend: "onnxruntime"')
     (model / folder).mkdir(exist_ok=True)
     with pytest.raises(GraphDoesNotFit, match=message):
+        write_networks(repository, [(SERVED, graph())])
+
+
+def test_a_network_of_another_scale_than_its_decoder_compares_windows_with_is_refused(repository: Path) -> None:
+    decode = repository / "nuclei_decode" / "config.pbtxt"
+    decode.write_text(decode.read_text().replace('"0.5"', '"0.25"'))
+    with pytest.raises(GraphDoesNotFit, match=r"mpp: .* 0\.25 by nuclei_decode; 0\.5 by nuclei_network: correct"):
         write_networks(repository, [(SERVED, graph())])
 
 

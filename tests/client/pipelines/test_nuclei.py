@@ -156,9 +156,11 @@ def test_an_unknown_pipeline_lists_those_there_are() -> None:
         rows_of("moons")
 
 
-def test_a_request_carries_region_and_core(contract: Callable[..., Contract], tmp_path: Path) -> None:
+def test_a_request_carries_a_picture_a_window_and_its_core(contract: Callable[..., Contract], tmp_path: Path) -> None:
     request = Rows(contract(), 0.25).request(TILES, [b"a", b"b"])
 
     assert request["TILE"] == [b"a", b"b"]
-    np.testing.assert_array_equal(request["REGION"], [tile.region for tile in TILES])
+    for name in ("REGION", "WINDOW"):
+        np.testing.assert_array_equal(request[name], [tile.region for tile in TILES])
+    assert request["MPP"].tolist() == [0.25]
     np.testing.assert_array_equal(request["CORE"], [tile.core for tile in TILES])

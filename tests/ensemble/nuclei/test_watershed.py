@@ -193,18 +193,18 @@ GOOD = [0.0, 0.0, 20.0, 20.0]
 
 
 @pytest.mark.parametrize(
-    ("region", "core", "message"),
+    ("window", "core", "message"),
     [
-        ([GOOD], [GOOD, GOOD], r"REGION is \[1, 4\], wanted \[2, 4\]"),
+        ([GOOD], [GOOD, GOOD], r"WINDOW is \[1, 4\], wanted \[2, 4\]"),
         ([GOOD, GOOD], [GOOD], r"CORE is \[1, 4\]"),
-        ([GOOD, [0, 0, 0, 20]], [GOOD, GOOD], r"REGION 1 is \[0.0, 0.0, 0.0, 20.0\]"),
+        ([GOOD, [0, 0, 0, 20]], [GOOD, GOOD], r"WINDOW 1 is \[0.0, 0.0, 0.0, 20.0\]"),
         ([GOOD, GOOD], [GOOD, [0, float("nan"), 5, 5]], "CORE 1 is .*nan"),
-        ([GOOD, GOOD], [GOOD, [20, 0, 5, 5]], r"CORE 1 is \[20.0, 0.0, 5.0, 5.0\], apart from REGION 1"),
+        ([GOOD, GOOD], [GOOD, [20, 0, 5, 5]], r"CORE 1 is \[20.0, 0.0, 5.0, 5.0\], apart from WINDOW 1"),
     ],
 )
-def test_regions_and_cores_that_do_not_fit_are_refused(region: list, core: list, message: str) -> None:
+def test_windows_and_cores_that_do_not_fit_are_refused(window: list, core: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        stage(np.concatenate((square(), square())), region, core)
+        stage(np.concatenate((square(), square())), window, core)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,8 @@ def tiles() -> np.ndarray:
 
 def rows_of(kind: str, server: Server, tiles: np.ndarray) -> Outputs:
     regions = np.array([(128 * i, 0, 128, 128) for i in range(len(tiles))], np.float32)
-    request = {"TILE": [encode(tile, Encoding()) for tile in tiles], "REGION": regions}
+    windows = {"REGION": regions, "WINDOW": regions, "MPP": np.array([0.5], np.float32)}
+    request = {"TILE": [encode(tile, Encoding()) for tile in tiles], **windows}
     return server.infer(f"{kind}_tiles", {**request, "FLOOR": np.full(3, -1, np.float32)}, TIMEOUT_S)
 
 

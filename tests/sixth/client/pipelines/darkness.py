@@ -3,12 +3,14 @@ import numpy as np
 
 class Rows:
     BYTES_PER_MM2 = 1_000
+    RESULT = {"required": ["darkness", "tissue_mm2"], "additionalProperties": {"type": "number"}}  # noqa: RUF012
 
     def __init__(self, contract, slide_mpp):
-        self._scores = {}
+        self._scores, self._mpp = {}, np.array([slide_mpp], np.float32)
 
     def request(self, tiles, images):
-        return {"TILE": images, "REGION": np.array([tile.region for tile in tiles], np.float32)}
+        regions = np.array([tile.region for tile in tiles], np.float32)
+        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": self._mpp}
 
     def take(self, tiles, outputs):
         self._scores.update(zip([tile.index for tile in tiles], outputs["SCORE"], strict=True))
