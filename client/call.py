@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -139,7 +139,9 @@ class _Run:
             self._stopped.set()
             if self._connection:
                 self._connection.stop()
-            pool.shutdown(cancel_futures=True)
+            # A second Ctrl-C ends the wait: what is said next is true all the same.
+            with suppress(KeyboardInterrupt):
+                pool.shutdown(cancel_futures=True)
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(self._how_far()) from error
             raise
@@ -155,7 +157,8 @@ class _Run:
             with self._lock:
                 self._rows[slide, order.pipeline] = row
                 self._summarise()
-            self._board.finished(slide, row)
+            if row.state != "not finished":
+                self._board.finished(slide, row)
 
     def _row(self, order: Order, survey: "_OneSurvey") -> Row:
         begun, row = time.monotonic(), self._rows[order.slide, order.pipeline]
@@ -220,12 +223,19 @@ class _OneSurvey:
 
     def __init__(self) -> None:
         self._survey: Survey | None = None
+        self._of: tuple[int, ...] = ()
         self._read_elsewhere: dict[int, int] = {}
 
     def look(self, slide: Slide, mpp: float, progress: Callable[[str], None]) -> Survey:
         """The slide was opened anew for each pipeline: what was met at the survey is noted in each."""
-        if self._survey is None:
-            self._survey = look_once(slide, mpp, progress)
+        try:
+            found = slide.path.stat()
+        except OSError as error:
+            raise SlideError(f"{slide.name} was there and is no more: {error.strerror}.") from error
+        # A file that was replaced in between is another slide.
+        file = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        if self._survey is None or self._of != file:
+            self._survey, self._of = look_once(slide, mpp, progress), file
             self._read_elsewhere = dict(slide.read_elsewhere)
         slide.read_elsewhere.update(self._read_elsewhere)
         return self._survey
@@ -249,6 +259,9 @@ class _Stoppable:
     def done(self, tiles: int) -> None:
         self._check()
         self._watcher.done(tiles)
+
+    def say(self, text: str) -> None:
+        self._watcher.say(text)
 
     def _check(self) -> None:
         if self._stopped.is_set():

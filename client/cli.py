@@ -74,7 +74,7 @@ def _in_words() -> Iterator[None]:
         # All is cleared up; an impatient second one would only end this with a traceback.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        complain(f"interrupted; {error or 'nothing was written.'}")
+        complain(f"interrupted; {str(error) or 'nothing was written.'}")
         raise typer.Exit(INTERRUPTED) from error
 
 

@@ -22,7 +22,7 @@ from histoserve.client.contract import Contract, ModelConfig, contract_from_conf
 from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 
 Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
-Outputs = dict[str, NDArray[Any]]
+Outputs = Mapping[str, NDArray[Any]]
 
 ASK_SECONDS = 5.0
 """For each question before the work starts: a wrong address must be told at once."""

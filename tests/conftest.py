@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,13 @@ def _results_as_described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Whatever result a test has left is as its pipeline's schema says."""
     yield
     # An environment from before this check lacks it: `make lint` brings it.
-    import jsonschema
+    from jsonschema import Draft202012Validator
 
+    validator = cache(lambda pipeline: Draft202012Validator(schema_of(pipeline)))
     for path in tmp_path_factory.getbasetemp().glob("**/*/result.json"):
         result = read_result(path)
         if result is not None and "schema" in result:
-            jsonschema.validate(result, schema_of(result["pipeline"]["name"]))
+            validator(result["pipeline"]["name"]).validate(result)
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,9 @@ class Watched:
 
     def done(self, tiles: int) -> None: ...
 
+    def say(self, text: str) -> None:
+        self.complaints.append(text)
+
 
 @pytest.fixture
 def call(slide_path: Path, tmp_path: Path) -> Call:
@@ -220,15 +223,22 @@ def test_a_folder_that_cannot_be_written_ends_the_call(call: Call, disc_wire: An
     assert [path.name for path in call.order.out.iterdir()] == ["summary.csv"]
 
 
-def test_a_slide_is_surveyed_once_for_all_its_pipelines(
-    call: Call, disc_wire: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("replaced", "times"), [(False, 1), (True, 2)])
+def test_a_slide_is_surveyed_once_for_all_its_pipelines_unless_its_file_is_replaced(
+    call: Call, disc_wire: Any, monkeypatch: pytest.MonkeyPatch, replaced: bool, times: int
 ) -> None:
     surveyed: list[str] = []
     look = call_module.look_once
-    monkeypatch.setattr(
-        call_module, "look_once", lambda slide, *more: (surveyed.append(slide.name), look(slide, *more))[1]
-    )
 
-    rows = made(replace(call, pipelines=["nuclei", "peakmap"]), disc_wire())
-    assert surveyed == ["discs.png", "b.png", "c.png"]
-    assert len(rows) == 6
+    def counted(slide: Any, *more: Any) -> Any:
+        surveyed.append(slide.name)
+        survey = look(slide, *more)
+        if replaced and len(surveyed) == 1:
+            shutil.copy(slide.path, slide.path.with_name("new"))
+            slide.path.with_name("new").replace(slide.path)
+        return survey
+
+    monkeypatch.setattr(call_module, "look_once", counted)
+    rows = made(replace(call, slides=call.slides[:1], pipelines=["nuclei", "peakmap"]), disc_wire())
+    assert len(surveyed) == times
+    assert len(rows) == 2
