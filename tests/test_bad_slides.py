@@ -19,7 +19,6 @@ SLIDES = {
     "slides/dicom_jpeg/multi_frame_jpeg_camelyon_challenge_image.dcm": "28.9.*0.25",
     "slides/missing.svs": "missing.svs does not exist",
     "README.md": "neither a slide",
-    "slides": "folder",
 }
 
 
