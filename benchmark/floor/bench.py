@@ -21,7 +21,7 @@ from histoserve.client.connect import Wire, connect
 from histoserve.client.traffic import Traffic
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.deploy.local.triton import LocalTriton
-from histoserve.export.repository import read_config
+from histoserve.export.config import read_config
 from histoserve.phantom import write_phantom
 
 BYTES_TARGET, MEMORY_TARGET = 0.05, 1.15
