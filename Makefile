@@ -12,44 +12,43 @@ DATA ?= ../shared/data
 SMEARS ?= 100
 SMEAR ?= --size 4096x4096 --mpp 0.25
 IN ?= out/smears
-PORT ?= 8011
+SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
+# The tiles that no training of the shipped network saw.
+VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
 .PHONY: demo score score-peakmap smears test quick lint clean
 .DELETE_ON_ERROR:
 
-demo: .venv/.server $(SLIDE)
-	$(BIN)/histoserve analyze $(SLIDE) --pipeline nuclei $(if $(MPP),--mpp $(MPP)) -o $(OUT)
-	@echo "Look at overview.png there first; nuclei.geojson opens in QuPath."
+# The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
+export SLIDE OUT
+demo: .venv/.server $(filter out/phantom.tiff,$(SLIDE))
+	$(BIN)/histoserve analyze "$$SLIDE" --pipeline nuclei $(if $(MPP),--mpp $(MPP)) -o "$$OUT"
+	@slide=$$(basename "$$SLIDE"); result="$$OUT/$${slide%.*}/nuclei"; \
+	echo "Open first  $$result/overview.png     with any viewer: the slide, what was found drawn on it"; \
+	echo "then        $$result/nuclei.geojson   with QuPath, dropped onto the slide: every outline and its numbers"; \
+	echo "and         $$result/result.json      with any editor: counts, densities, and how they came about"
 
 out/phantom.tiff: | .venv/.server
 	$(BIN)/histoserve phantom $@ --size 2048x2048 --seed 1
 
 # The figures of the README: the validation tiles are analysed, then the files that came out are scored.
 score: .venv/.all
-	for tile in 02 06 14 17 24; do \
-	  $(BIN)/histoserve analyze $(DATA)/consep/train_$$tile.png --mpp 0.25 --pipeline nuclei -o out/consep || exit 1; \
-	done
+	$(BIN)/histoserve analyze $(VALIDATION:%=$(DATA)/consep/train_%.png) --mpp 0.25 --pipeline nuclei -o out/consep
 	$(BIN)/histoserve score nuclei out/consep --data $(DATA)
 
 # The same of peakmap: seeds that no training saw. A run that was interrupted goes on with the next smear.
-score-peakmap: .venv/.all
-	@mkdir -p $(IN)
-	$(BIN)/histoserve serve --port $(PORT) > $(IN)/server.log & server=$$!; trap 'kill $$server; wait $$server' EXIT; \
-	until grep -q ^ready $(IN)/server.log; do kill -0 $$server || exit 1; sleep 1; done; \
-	$(MAKE) --no-print-directory smears PORT=$(PORT) SMEARS=$(SMEARS) SMEAR="$(SMEAR)" IN=$(IN)
+score-peakmap: smears
+	$(BIN)/histoserve analyze $(SMEAR_FILES) --pipeline peakmap -o $(IN)
 	$(BIN)/histoserve score peakmap $(IN) --data $(IN)
 
-smears: $(patsubst %,$(IN)/%/peakmap/result.json,$(shell seq $(SMEARS)))
+smears: $(SMEAR_FILES)
 
 .SECONDARY:
 $(IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
-
-$(IN)/%/peakmap/result.json: $(IN)/%.tiff $(wildcard model_repository/peakmap_*/config.pbtxt)
-	$(BIN)/histoserve analyze $< --pipeline peakmap --server 127.0.0.1:$(PORT) -o $(IN)
 
 test: lint
 	$(BIN)/pytest

@@ -24,6 +24,7 @@ from histoserve.client.results.files import Findings, write_files
 from histoserve.client.results.folder import LAST, ResultFolder
 from histoserve.client.results.pictures.overview import LONGEST_PX, Seen
 from histoserve.client.results.result_json import (
+    SCHEMA,
     client_version,
     describe_models,
     describe_slide,
@@ -89,6 +90,11 @@ class Report:
         return list(self.result["slide"]["warnings"])
 
     @property
+    def words(self) -> str:
+        """The result in a few words."""
+        return rows_of(self.result["pipeline"]["name"]).words(self.result["result"])
+
+    @property
     def failed(self) -> int:
         """Tiles that could not be analysed."""
         return len(self.result["tiles"]["failed"])
@@ -151,6 +157,7 @@ def analyze(
             findings = Findings(order.pipeline, session.rows.words(found), session.rows.layers())
             write_files(folder.path, slide, _seen(slide, plan, session), findings)
         result = {
+            "schema": SCHEMA,
             "histoserve": client_version(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},

@@ -1,4 +1,4 @@
-"""The command `histoserve`. Exit: 0 complete, 1 failed, 2 wrong usage, 3 finished but some tiles failed."""
+"""The command `histoserve`. Exit: 0 complete, 1 failed, 2 wrong usage, 3 finished but not of all, 130 interrupted."""
 
 import importlib
 import io
@@ -12,14 +12,14 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
+from histoserve.client.analyze_command import EXAMPLES, analyze
 from histoserve.client.errors import HistoserveError, WrongUsage
 from histoserve.client.rooms import group
+from histoserve.client.terminal import complain
 
-FAILED, SOME_TILES_FAILED = 1, 3
+INTERRUPTED = 128 + signal.SIGINT
+"""As shells say it."""
 
 app = typer.Typer(
     help="From trained pathology networks and whole-slide images to results, through NVIDIA Triton.",
@@ -27,7 +27,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-complaints = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 Repository = Annotated[Path | None, typer.Option(help="Model repository; without it the installed one.")]
 
@@ -43,7 +42,24 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         # Once more, while the first one was being obeyed.
-        sys.exit(FAILED)
+        sys.exit(INTERRUPTED)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from histoserve.client.results.result_json import client_version
+
+        typer.echo(f"histoserve {client_version()}")
+        raise typer.Exit
+
+
+@app.callback(help=app.info.help, epilog="Begin with: histoserve analyze --help, or make demo in a checkout.")
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version, and no more.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 @contextmanager
@@ -52,53 +68,17 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except HistoserveError as error:
-        complaints.print(f"histoserve: {error}")
+        complain(str(error))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         # All is cleared up; an impatient second one would only end this with a traceback.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        complaints.print(f"histoserve: interrupted; {error or 'nothing was written.'}")
-        raise typer.Exit(FAILED) from error
+        complain(f"interrupted; {str(error) or 'nothing was written.'}")
+        raise typer.Exit(INTERRUPTED) from error
 
 
-@app.command()
-def analyze(
-    slide: Annotated[Path, typer.Argument(metavar="SLIDE", help="Anything OpenSlide opens, or a PNG, JPEG or TIFF.")],
-    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="The result lies in OUT/SLIDE/PIPELINE/.")],
-    pipeline: Annotated[str, typer.Option(metavar="NAME", help="What to look for, as in `nuclei`.")],
-    server: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST:PORT", help="gRPC address; may be repeated. Without it one is started here."),
-    ] = None,
-    mpp: Annotated[float | None, typer.Option(help="µm per pixel, if the file does not say or is wrong.")] = None,
-    in_flight: Annotated[int, typer.Option(min=1, help="Requests that the servers hold at a time.")] = 4,
-    batch: Annotated[int, typer.Option(min=0, help="Tiles in a request; 0: as many as the server takes.")] = 0,
-    encoding: Annotated[str, typer.Option(help="raw (exact) or jpeg[:QUALITY] (changes pixels).")] = "raw",
-    deadline: Annotated[float, typer.Option(min=1, help="Seconds until an unanswered request ends the run.")] = 300,
-) -> None:
-    """Turns a slide into a result."""
-    # The others are quick to start without these.
-    from histoserve.client.analyze import Order
-    from histoserve.client.analyze import analyze as analyze_slide
-    from histoserve.client.connect import connect
-    from histoserve.client.encode import encoding_from_text
-    from histoserve.client.slide import printable
-
-    addresses = [each for value in server or [] for each in value.split(",")]
-    with _in_words():
-        if not out.strip():
-            raise WrongUsage("-o is empty: give the folder for the results.")
-        order = Order(slide, pipeline, Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
-        with _Bar() as bar:
-            report = analyze_slide(order, partial(connect, addresses, [pipeline], deadline, _warn), bar)
-    for warning in report.warnings:
-        _warn(warning)
-    typer.echo(f"The result is in {printable(report.folder)}.")
-    if report.failed:
-        tiles = "1 tile" if report.failed == 1 else f"{report.failed} tiles"
-        complaints.print(f"histoserve: {tiles} could not be analysed, see {report.folder / 'result.json'}.")
-        raise typer.Exit(SOME_TILES_FAILED)
+app.command(help=EXAMPLES)(_in_words()(analyze))
 
 
 @app.command()
@@ -196,42 +176,6 @@ def phantom(
         write = _lazily("histoserve.phantom", "write_phantom", "server")
         pixels = (int(width), int(height))
         _ask(partial(write, out, kind=kind, size=pixels, mpp=mpp, seed=seed, truth=truth))
-
-
-def _warn(text: str) -> None:
-    complaints.print(f"histoserve: {text}")
-
-
-class _Rate(ProgressColumn):
-    """Tiles per second, of the whole run."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.completed / task.elapsed:.1f} tiles/s" if task.elapsed else "")
-
-
-class _Bar:
-    """The watcher of an analysis on a terminal."""
-
-    def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=complaints)
-        self._task = self._progress.add_task("starting", total=None)
-
-    def __enter__(self) -> "_Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def phase(self, text: str) -> None:
-        self._progress.update(self._task, description=text)
-
-    def planned(self, tiles: int) -> None:
-        self._progress.reset(self._task, total=tiles)
-
-    def done(self, tiles: int) -> None:
-        self._progress.advance(self._task, tiles)
 
 
 def _lazily(module: str, name: str, extra: str) -> Callable[..., Any]:

@@ -69,13 +69,14 @@ def decode(
     windows = checked_regions("WINDOW", window, checked_count("WINDOW", window, 2, max_windows))
     regions = checked_regions("REGION", region, checked_count("TILE", tile, 1, max_tiles))
     check_physical_size(windows, slide_mpp, tile_px, mpp)
+    tiles: list[bytes] = tile.tolist()
     near = pictures_near(windows, regions, tile_px)
-    whole = [whole_picture(n, windows[n], near[n], regions, tile) for n in range(len(windows))]
+    whole = [whole_picture(n, windows[n], near[n], regions, tiles) for n in range(len(windows))]
     image = np.empty((len(windows), tile_px, tile_px, 3), np.uint8)
     parts = [n for n, shown in enumerate(whole) if shown is None]
     if parts:
-        assembled(image, tile, regions, {n: (windows[n], near[n]) for n in parts}, max_pixels)
-    shown = [(image[n], n, windows[n], index, tile[index]) for n, index in enumerate(whole) if index is not None]
+        assembled(image, tiles, regions, {n: (windows[n], near[n]) for n in parts}, max_pixels)
+    shown = [(image[n], n, windows[n], index, tiles[index]) for n, index in enumerate(whole) if index is not None]
     # The list waits for all; the first failure is raised.
     list(POOL.map(lambda each: decode_into(*each, max_pixels=max_pixels), shown))
     return {"IMAGE": image, "NETWORK": column(identity, len(windows))}

@@ -8,6 +8,7 @@ const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 
 const [address, description, picture, ...rest] = process.argv.slice(2);
+if (rest.length !== 5) throw new Error("usage: node nuclei.js SERVER DESCRIPTION PICTURE X Y SIDE MPP PROTOCOL");
 const [x, y, side, mpp] = rest.slice(0, 4).map(Number);
 const tiles = JSON.parse(fs.readFileSync(description)).tiles;
 const names = tiles.outputs.find((each) => each.name === "TYPE").values;

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as triton
-from tritonclient.utils import InferenceServerException
-
-TRITON_TYPES = {"float32": "FP32", "object": "BYTES"}
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 
 def main(address: str, description: str, picture: str, x: float, y: float, side: float, mpp: float) -> None:
@@ -32,7 +30,7 @@ def main(address: str, description: str, picture: str, x: float, y: float, side:
     }
     inputs = []
     for name, array in request.items():
-        inputs.append(triton.InferInput(name, array.shape, TRITON_TYPES[array.dtype.name]))
+        inputs.append(triton.InferInput(name, array.shape, np_to_triton_dtype(array.dtype)))
         inputs[-1].set_data_from_numpy(array)
     with triton.InferenceServerClient(address) as server:
         answer = server.infer(tiles["model"], inputs, client_timeout=120)
@@ -46,6 +44,8 @@ def main(address: str, description: str, picture: str, x: float, y: float, side:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 8:
+        sys.exit(__doc__)
     try:
         main(*sys.argv[1:4], *map(float, sys.argv[4:8]))
     except InferenceServerException as error:

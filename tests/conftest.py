@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from histoserve.client.results.result_json import read_result
+from histoserve.client.results.schema import schema_of
 from histoserve.deploy.local.triton import LocalTriton
 
 # ONNX Runtime reports to its maker from the moment of its import; conftest comes before the tests that import it.
@@ -32,6 +35,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
     """A real Triton with the shipped repository, one for the whole session."""
     with LocalTriton(REPOSITORY, state=tmp_path_factory.mktemp("triton")) as triton:
         yield triton
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _results_as_described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever result a test has left is as its pipeline's schema says."""
+    yield
+    # An environment from before this check lacks it: `make lint` brings it.
+    from jsonschema import Draft202012Validator
+
+    validator = cache(lambda pipeline: Draft202012Validator(schema_of(pipeline)))
+    for path in tmp_path_factory.getbasetemp().glob("**/*/result.json"):
+        result = read_result(path)
+        if result is not None and "schema" in result:
+            validator(result["pipeline"]["name"]).validate(result)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,9 @@ class PipelineRows(Protocol):
     BYTES_PER_MM2: ClassVar[int]
     """Of the result files, at most, pictures aside: so much room is wanted before the work begins."""
 
+    RESULT: ClassVar[dict[str, Any]]
+    """JSON Schema of `result`."""
+
     def __init__(self, contract: Contract, slide_mpp: float):
         """For a slide of `slide_mpp` µm/px."""
 

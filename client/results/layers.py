@@ -59,6 +59,11 @@ class Grid:
     unit: str = ""
     """Of the values; "%" shows a share of 1 as per cent."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a scale or a region without extent."""
+        if not self.limits[0] < self.limits[1] or min(self.l0_first[2:]) <= 0:
+            raise ValueError(f"{self.title}: a scale of {self.limits} on regions like {self.l0_first}")
+
     def l0_region(self, row: int, column: int) -> tuple[float, float, float, float]:
         """Of one value."""
         x, y, width, height = self.l0_first

@@ -10,6 +10,9 @@ from histoserve.client.resolution import Resolution
 from histoserve.client.slide import Slide
 from histoserve.client.stream import FailedTile
 
+SCHEMA = 1
+"""Of `result.json`: another number whenever a reader of the one before would be misled. `schema.py` describes it."""
+
 
 def describe_slide(slide: Slide, resolution: Resolution, level: int) -> dict[str, Any]:
     """The slide and how it was read; `level` is the one that was sent.

@@ -23,7 +23,8 @@ def write(folder: ResultFolder, text: str, *more: str, source: Source = SLIDE) -
     """A result with these further files."""
     for name in more:
         folder.path(name).write_text(text)
-    result = {"histoserve": "1", "slide": source.described(), "files": list(more), "text": text}
+    slide = {"name": source.path.name, **source.described()}
+    result = {"histoserve": "1", "slide": slide, "files": list(more), "text": text}
     folder.path("result.json").write_text(json.dumps(result))
 
 
@@ -94,7 +95,7 @@ def test_another_slide_of_the_same_name_is_refused(tmp_path: Path) -> None:
     finished(tmp_path, "old")
     other = Source(Path("/b/x.tiff"), "22")
 
-    with pytest.raises(OutputError, match=r"x/nuclei holds the result of another slide of that name, /a/x\.svs"):
+    with pytest.raises(OutputError, match=r"x/nuclei holds the result of another slide of that name, x\.svs"):
         finished(tmp_path, "new", source=other)
     assert texts(tmp_path) == {"x/nuclei/result.json": "old"}
 
@@ -144,13 +145,25 @@ def test_odd_names_of_slides_are_folders_in_out(name: str, folder: str) -> None:
     assert Source(Path("/a") / name, "").folder == folder
 
 
-def test_a_slide_is_known_by_its_size_and_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [3_000_000, 50_000_000])
+def test_a_slide_is_known_by_its_size_its_ends_and_what_lies_between(tmp_path: Path, size: int) -> None:
     path = tmp_path / "x"
+    changes = [(0, b""), (0, b"b"), (size - 1, b"b"), (size, b"a"), (size // 3, b"b" * (size // 50))]
     found = set()
-    for content in (b"a" * 3_000_000, b"a" * 3_000_001, b"b" + b"a" * 2_999_999, b"a" * 2_999_999 + b"b"):
-        path.write_bytes(content)
+    for place, change in changes:
+        path.write_bytes(b"a" * size)
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(change)
         found.add(source_of(path).content)
-    assert len(found) == 4
+    assert len(found) == len(changes)
+
+
+def test_a_linked_slide_has_the_name_that_the_user_sees(tmp_path: Path) -> None:
+    (tmp_path / "4f2a.svs").write_bytes(b"a")
+    (tmp_path / "seen.svs").symlink_to(tmp_path / "4f2a.svs")
+
+    assert source_of(tmp_path / "seen.svs").folder == "seen"
 
 
 def _until_killed(out: Path, told: Any) -> None:

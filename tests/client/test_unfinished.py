@@ -51,7 +51,7 @@ def _fail(error: BaseException) -> Any:
     raise error
 
 
-@pytest.mark.parametrize("name", ["write_geojson", "write_result"])
+@pytest.mark.parametrize("name", ["write_files", "write_result"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()])
 def test_a_full_disk_or_an_interruption_while_writing_keeps_the_old_result(
     order: Order, disc_wire: Any, monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException
@@ -164,7 +164,7 @@ def test_signals_while_writing_leave_nothing_that_looks_like_a_result(tmp_path: 
         time.sleep(0.005)
     _, complaint = process.communicate(timeout=30)
 
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "Traceback" not in complaint
     assert not list(tmp_path.glob("out/*/nuclei"))
 
@@ -175,6 +175,6 @@ def test_a_file_of_another_slide_is_told_in_one_line(order: Order, disc_wire: An
     other.parent.mkdir()
     other.write_bytes(order.slide.read_bytes() + b"\0")
 
-    with pytest.raises(OutputError, match=f"another slide of that name, {order.slide}"):
+    with pytest.raises(OutputError, match=f"another slide of that name, {order.slide.name}"):
         run(Order(other, "nuclei", order.out, mpp=0.25), disc_wire())
-    assert json.loads((order.out / "discs/nuclei/result.json").read_text())["slide"]["path"] == str(order.slide)
+    assert "path" not in json.loads((order.out / "discs/nuclei/result.json").read_text())["slide"]

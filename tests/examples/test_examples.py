@@ -11,6 +11,7 @@ import numpy as np
 import openslide
 import pytest
 
+from histoserve.client.describe.command import of_installed
 from histoserve.client.wire import Outputs, Server
 from histoserve.deploy.local.triton import LocalTriton
 from histoserve.phantom import write_phantom
@@ -100,7 +101,12 @@ def answer(address: str, picture: bytes, square: list[float], mpp: float) -> Out
     return Server(address).infer("nuclei_tiles", request, timeout=120)
 
 
-def test_the_python_client_prints_what_our_own_gets(arguments: list[str]) -> None:
+@pytest.fixture(scope="module")
+def python_printed(arguments: list[str]) -> list[Nucleus]:
+    return run(sys.executable, str(EXAMPLES / "nuclei.py"), *arguments[:-1])
+
+
+def test_the_python_client_prints_what_our_own_gets(arguments: list[str], python_printed: list[Nucleus]) -> None:
     address, told, picture, *numbers, _ = arguments
     x, y, side, mpp = map(float, numbers)
     got = answer(address, Path(picture).read_bytes(), [x, y, side, side], mpp)
@@ -108,18 +114,16 @@ def test_the_python_client_prints_what_our_own_gets(arguments: list[str]) -> Non
     outlines = np.split(got["CONTOUR"], got["CONTOUR_END"][:-1])
     expected = zip(got["TYPE"], got["AREA"].astype(float) * mpp**2, outlines, strict=True)
 
-    found = run(sys.executable, str(EXAMPLES / "nuclei.py"), *arguments[:-1])
-
-    assert len(found) > 10
-    assert_same(found, [(types[number - 1], area, outline.tolist()) for number, area, outline in expected])
+    assert len(python_printed) > 10
+    assert_same(python_printed, [(types[number - 1], area, outline.tolist()) for number, area, outline in expected])
 
 
-def test_the_javascript_client_prints_the_same(arguments: list[str], node_modules: Path) -> None:
-    expected = run(sys.executable, str(EXAMPLES / "nuclei.py"), *arguments[:-1])
-
+def test_the_javascript_client_prints_the_same(
+    arguments: list[str], node_modules: Path, python_printed: list[Nucleus]
+) -> None:
     found = run("node", str(EXAMPLES / "nuclei.js"), *arguments, NODE_PATH=str(node_modules))
 
-    assert_same(found, expected)
+    assert_same(found, python_printed)
 
 
 def test_both_say_why_a_wrong_scale_is_refused(arguments: list[str], node_modules: Path) -> None:
@@ -134,13 +138,26 @@ def test_both_say_why_a_wrong_scale_is_refused(arguments: list[str], node_module
         assert "MPP 1.5" in done.stderr
 
 
+@pytest.mark.slow
+def test_a_slide_has_the_same_nuclei_in_batches_of_any_size(arguments: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "phantom.tiff"
+    write_phantom(path, kind="he", size=(800, 448), mpp=0.25, seed=1, truth=None)
+    command = [sys.executable, EXAMPLES / "slide.py", *arguments[:2], path]
+
+    # One by one, every TILE_INDEX of an answer is 0: none that was seen twice is found unless it goes on.
+    ones, others = (subprocess.run([*command, n], capture_output=True, text=True, timeout=300) for n in ("1", "4"))
+
+    assert ones.stdout == others.stdout
+    assert sum(int(line.split()[1]) for line in ones.stdout.splitlines()) > 10
+
+
 def test_each_is_short() -> None:
-    assert {path.name for path in EXAMPLES.iterdir()} == {"nuclei.py", "nuclei.js"}
-    assert all(len(path.read_text().splitlines()) <= 70 for path in EXAMPLES.iterdir())
+    programs = [path for path in EXAMPLES.iterdir() if path.is_file()]
+    assert {path.name for path in programs} == {"nuclei.js", "nuclei.py", "slide.py"}
+    assert all(len(path.read_text().splitlines()) <= 65 for path in programs)
 
 
 def test_the_server_describes_what_is_installed(arguments: list[str]) -> None:
-    installed = [sys.executable, "-m", "histoserve", "describe", "nuclei", "--json"]
-    told = json.loads(subprocess.run(installed, capture_output=True, check=True).stdout)
+    installed = of_installed("nuclei")
 
-    assert {**json.loads(Path(arguments[1]).read_text()), "source": told["source"]} == told
+    assert {**json.loads(Path(arguments[1]).read_text()), "source": installed["source"]} == installed

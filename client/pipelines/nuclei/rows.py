@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
+from histoserve.client.pipelines.nuclei.schema import RESULT
 from histoserve.client.results.layers import Class, Layer, Shape, Shapes
 from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
@@ -35,6 +36,8 @@ class Rows:
 
     BYTES_PER_MM2 = 10_000 * 1_000
     """Nuclei in a mm² of lymphoid tissue × bytes of one in the GeoJSON (860 on the demo slide)."""
+
+    RESULT = RESULT
 
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types = contract.names("types")

@@ -12,6 +12,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.peakmap.peaks import Peaks
+from histoserve.client.pipelines.peakmap.schema import RESULT
 from histoserve.client.results.layers import Card, Cards, Class, Layer, Shape, Shapes, outline_of
 from histoserve.client.results.palette import colour_of
 from histoserve.client.wire import Arrays, Outputs
@@ -46,6 +47,8 @@ class Rows:
     BYTES_PER_MM2 = 0
     """A few tiles of a slide, however large it is."""
 
+    RESULT = RESULT
+
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types, self._classes = contract.names("types"), contract.names("classes")
         self._k, self._threshold = int(contract.number("k")), contract.number("threshold")
@@ -58,8 +61,13 @@ class Rows:
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
         """As PipelineRows.request; the floor is that of the rows so far."""
         regions = _regions(tiles)
-        windows = {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([self._mpp], np.float32)}
-        return {**windows, "FLOOR": self._rows.floor_for(regions)}
+        return {
+            "TILE": images,
+            "REGION": regions,
+            "WINDOW": regions,
+            "MPP": np.array([self._mpp], np.float32),
+            "FLOOR": self._rows.floor_for(regions),
+        }
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take; at most types × K rows are kept."""

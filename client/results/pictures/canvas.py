@@ -48,7 +48,8 @@ class Canvas:
         region = np.asarray(l0_region, np.float64)
         centre = self.placed(region[None, :2] + region[2:] / 2)[0]
         half = np.maximum(region[2:] * self.scale, least_px) / 2
-        left, top, right, bottom = np.round([*(centre - half), *(centre + half - 1)]).astype(int).tolist()
+        sides = np.array([*(centre - half), *(centre + half - 1)]).clip(-FARTHEST_PX, FARTHEST_PX)
+        left, top, right, bottom = sides.round().astype(int).tolist()
         return left, top, right, bottom
 
 

@@ -89,7 +89,7 @@ def _header(card: Card, colour: Colour) -> Image:
 def _shown(l0_region: NDArray[np.float32]) -> Rectangle:
     """The region and its surroundings, square."""
     x, y, width, height = (float(each) for each in l0_region)
-    side = round(max(width, height) * (1 + 2 * SURROUNDINGS))
+    side = max(1, round(max(width, height) * (1 + 2 * SURROUNDINGS)))
     return round(x + width / 2 - side / 2), round(y + height / 2 - side / 2), side, side
 
 

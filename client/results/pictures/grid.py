@@ -23,6 +23,8 @@ def draw_grid(canvas: Canvas, grid: Grid) -> None:
     across, down = _within(columns, grid.values.shape[1]), _within(rows, grid.values.shape[0])
     shown = rows[down][:, None], columns[across]
     part, colours = canvas.image[down, across], colours_of(grid.values, grid.limits)
+    if not part.size:
+        return
     tinted = cv2.addWeighted(part, 1 - OPACITY, colours[shown], OPACITY, 0)
     np.copyto(part, tinted.astype(np.uint8), where=np.isfinite(grid.values)[shown][..., None])
     _write_values(canvas, grid, colours)
@@ -30,7 +32,9 @@ def draw_grid(canvas: Canvas, grid: Grid) -> None:
 
 def value_text(value: float, unit: str) -> str:
     """Without the unit, but for per cent."""
-    return f"{100 * value:.0f} %" if unit == "%" else f"{value:.2g}"
+    if unit == "%":
+        return f"{100 * value:.0f} %"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def _within(places: NDArray[np.intp], count: int) -> slice:

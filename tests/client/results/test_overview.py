@@ -182,6 +182,23 @@ def test_values_beyond_the_scale_are_said() -> None:
     assert [entry.text for entry in entries_of([grid])] == ["area: ≤ 0 to ≥ 5 mm²"]
 
 
+@pytest.mark.parametrize("first", [(0, 0, 9, 0), (0, 0, -9, 9)])
+def test_a_grid_without_extent_is_none(first: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ValueError, match="darkness"):
+        Grid("darkness", np.zeros((1, 1), np.float32), first, (0, 1))
+    with pytest.raises(ValueError, match=r"\(1, 1\)"):
+        Grid("darkness", np.zeros((1, 1), np.float32), (0, 0, 9, 9), (1, 1))
+
+
+def test_layers_beyond_the_slide_do_no_harm(tmp_path: Path) -> None:
+    far = (-1e9, 1e9, 2e9, 1e6)
+    points = np.array([[-1e9, 0], [1e9, 1e12]])
+    grid = Grid("value", np.full((2, 2), np.nan, np.float32), (-5e6, -5e6, 100, 100), (0, 1))
+    layers = [boxes(far), cards((far, 0), ((10, 10, 0, 0), 1)), Arrows("spread", points, points[::-1], RED), grid]
+
+    assert written(tmp_path / "o.png", 200, 100, [*layers, boxes()]).shape[0] > 200
+
+
 def test_a_legend_too_wide_for_the_slide_is_wrapped() -> None:
     entries = entries_of([Shapes([Class(f"type {i}", RED, i) for i in range(12)], lambda: iter(()))])
 

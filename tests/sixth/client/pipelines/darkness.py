@@ -3,6 +3,7 @@ import numpy as np
 
 class Rows:
     BYTES_PER_MM2 = 1_000
+    RESULT = {"required": ["darkness", "tissue_mm2"], "additionalProperties": {"type": "number"}}  # noqa: RUF012
 
     def __init__(self, contract, slide_mpp):
         self._scores, self._mpp = {}, np.array([slide_mpp], np.float32)

@@ -1,0 +1,1 @@
+"""Many slides in one call against one call a slide."""

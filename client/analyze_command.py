@@ -1,0 +1,98 @@
+"""`histoserve analyze`: what the user typed becomes a call, its rows a table and an exit code."""
+
+import pkgutil
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from histoserve.client.errors import WrongUsage
+from histoserve.client.terminal import complain, complaints
+
+KNOWN = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).with_name("pipelines"))]))
+"""Pipelines; to import them all would take a second."""
+
+Slides = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SLIDE…", help="Anything OpenSlide opens, a PNG, JPEG or TIFF (with --mpp), or a folder of these."
+    ),
+]
+Pipelines = Annotated[
+    list[str],
+    typer.Option("--pipeline", metavar="NAME[,NAME…]", help=f"What to look for: {', '.join(KNOWN)}."),
+]
+Out = Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="The results lie in OUT/SLIDE/PIPELINE/.")]
+Addresses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--server", metavar="HOST:PORT", help="gRPC address; may be repeated. Without it one is started here."
+    ),
+]
+Mpp = Annotated[float | None, typer.Option(help="µm per pixel, if the files do not say or are wrong.")]
+InFlight = Annotated[int, typer.Option(min=1, help="Requests that the servers hold at a time.")]
+Batch = Annotated[int, typer.Option(min=0, help="Tiles in a request; 0: as many as the server takes.")]
+Coding = Annotated[str, typer.Option(help="raw (exact) or jpeg[:QUALITY] (changes pixels).")]
+Deadline = Annotated[float, typer.Option(min=1, help="Seconds until an unanswered request ends the slide's run.")]
+AtOnce = Annotated[int, typer.Option(min=1, help="Slides under way at a time; a large one takes up to 1 GB each.")]
+Again = Annotated[bool, typer.Option("--again", help="Also what is there already, complete and of the same making.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no table; what goes wrong is told.")]
+
+EXAMPLES = f"""Turns slides into results.
+
+\b
+Examples:
+  histoserve analyze slide.svs --pipeline {KNOWN[0]} -o out
+  histoserve analyze A.svs B.ndpi folder/ --pipeline {",".join(KNOWN[:2])} -o out
+  histoserve analyze tile.png --mpp 0.25 --pipeline {KNOWN[0]} -o out
+  histoserve analyze folder/ --pipeline {KNOWN[0]} --server gpu1:8001 -o out
+
+\b
+Exit: 0 complete; 1 failed; 2 wrong usage; 3 finished, but something could not
+be analysed (OUT/summary.csv says what); 130 after Ctrl-C: the same command
+goes on with what is not complete.
+"""
+
+
+def analyze(
+    slides: Slides,
+    out: Out,
+    pipeline: Pipelines,
+    server: Addresses = None,
+    mpp: Mpp = None,
+    in_flight: InFlight = 4,
+    batch: Batch = 0,
+    encoding: Coding = "raw",
+    deadline: Deadline = 300,
+    at_once: AtOnce = 2,
+    again: Again = False,
+    quiet: Quiet = False,
+) -> None:
+    """Raises HistoserveError, KeyboardInterrupt, or typer.Exit."""
+    # The other commands are quick to start without these.
+    from histoserve.client.analyze import Order
+    from histoserve.client.call import Call, exit_code, run
+    from histoserve.client.connect import connect
+    from histoserve.client.encode import encoding_from_text
+    from histoserve.client.gather import gather
+    from histoserve.client.progress import Board
+    from histoserve.client.table import print_table
+
+    if not out.strip():
+        raise WrongUsage("-o is empty: give the folder for the results.")
+    pipelines = list(dict.fromkeys(_names(pipeline)))
+    order = Order(Path(), "", Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
+    found = gather(slides, complain)
+    call = Call(found, pipelines, order, at_once, again)
+    with Board(found, pipelines, complaints, quiet) as board:
+        rows = run(call, partial(connect, _names(server or []), pipelines, deadline, complain), board)
+    if not quiet and any(row.folder for row in rows):
+        print_table(rows)
+    if code := exit_code(rows):
+        raise typer.Exit(code)
+
+
+def _names(values: list[str]) -> list[str]:
+    """Of an option that may be repeated, and may name several with commas."""
+    return [each.strip() for value in values for each in value.split(",")]

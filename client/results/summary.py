@@ -1,0 +1,63 @@
+"""`OUT/summary.csv`: a row for each slide and pipeline of a call, as in the table at its end."""
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from histoserve.client.errors import OutputError
+from histoserve.client.results.folder import UMASK
+
+SUMMARY = "summary.csv"
+
+State = Literal["complete", "already there", "tiles missing", "failed", "not finished"]
+GOOD: tuple[State, ...] = ("complete", "already there", "tiles missing")
+"""There is a result."""
+
+COLUMNS = ("slide", "pipeline", "state", "result", "seconds", "folder", "remark")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one slide in one pipeline."""
+
+    slide: str
+    """Name of the file."""
+    pipeline: str
+    state: State = "not finished"
+    result: str = ""
+    """In a few words."""
+    seconds: float | None = None
+    folder: str = ""
+    """Where the result lies."""
+    remark: str = ""
+    """Why there is none, or not of all tiles."""
+
+
+def write_summary(out: Path, rows: Iterable[Row]) -> None:
+    """Replaces the file as a whole. Raises OutputError."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
+        writer.writerow([row.slide, row.pipeline, row.state, row.result, seconds, row.folder, row.remark])
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=out, prefix=f".{SUMMARY}-", delete=False) as file:
+            try:
+                file.write(text.getvalue())
+                file.flush()
+                os.fchmod(file.fileno(), 0o666 & ~UMASK)
+                os.replace(file.name, out / SUMMARY)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise OutputError(
+            f"The summary cannot be written to {out / SUMMARY}: {error.strerror}. Make room, or give another folder."
+        ) from error
