@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from histoserve.client.connect import Wire
 from histoserve.client.contract import Contract
 from histoserve.client.encode import Encoding, encode
-from histoserve.client.errors import OutputError, ServerError, SlideError, WrongUsage
+from histoserve.client.errors import OutputError, ServerError, SlideError, UnreadableRegion, WrongUsage
 from histoserve.client.grid import PlannedTile, grid, tile_size
 from histoserve.client.pipelines import PipelineRows, rows_of
 from histoserve.client.reading import read_ahead
@@ -32,6 +32,7 @@ from histoserve.client.results.result_json import (
     write_result,
 )
 from histoserve.client.results.source import source_of
+from histoserve.client.resume import answers_in, bound_to
 from histoserve.client.session import IN_FLIGHT, Session, Work, batch_for, believing
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import FailedTile, Width
@@ -72,7 +73,10 @@ class Watcher(Protocol):
         """How many tiles there are to do."""
 
     def done(self, tiles: int) -> None:
-        """How many more are done."""
+        """How many more are done; fewer than none if some must be done again."""
+
+    def say(self, text: str) -> None:
+        """A sentence that the user should read."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +146,18 @@ def analyze(
         with timings.phase("planning"):
             survey = partial(look, slide, resolution.mpp, watcher.phase)
             plan = make_plan(order, slide, resolution, contract, survey)
-        session = Session(wire, plan.work, watcher.done)
+        with _writing(folder.place):
+            bound = bound_to(source, plan.level, order.encoding, plan.work)
+            journal = stack.enter_context(answers_in(folder, bound, watcher.say))
+            session = Session(wire, plan.work, journal, watcher)
         folder.require_room(_room(make_rows, plan, resolution.mpp))
         with _writing(folder.place):
             folder.set_previous_aside()
         watcher.planned(len(plan.work.tiles))
+        watcher.done(session.resumed)
         with session:
             with timings.phase("analysing"):
+                learn_again(session, slide, plan)
                 read_into(session, partial(_read, slide, plan, order.encoding))
                 plan.tissue.settle()
             with timings.phase("finishing"):
@@ -162,7 +171,7 @@ def analyze(
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},
             "encoding": str(order.encoding),
-            "tiles": describe_tiles(len(plan.work.tiles), session.sent, session.failed),
+            "tiles": describe_tiles(len(plan.work.tiles), session.resumed, session.sent, session.failed),
             "tissue": plan.tissue.describe(),
             "seconds": timings.seconds,
             "transfer": wire.models,
@@ -197,15 +206,26 @@ def make_plan(
 
 def read_into(session: Session, read: Callable[[PlannedTile], bytes]) -> None:
     """Every tile that the session misses; raises SlideError if none of them can be analysed."""
-    width = session.work.width
-    for picture in read_ahead(session.missing(), read, READERS, READERS * width.batch):
-        if isinstance(picture, FailedTile):
-            session.fail(picture)
-        else:
-            session.push(picture)
-    session.drain()
+    # More than once if the session had to begin anew.
+    while missing := session.missing():
+        for picture in read_ahead(missing, read, READERS, READERS * session.work.width.batch):
+            if isinstance(picture, FailedTile):
+                session.fail(picture)
+            else:
+                session.push(picture)
+        session.drain()
     if session.failed and not session.answered:
         raise SlideError(f"None of the {len(session.work.tiles)} tiles could be analysed: {session.failed[0].reason}")
+
+
+def learn_again(session: Session, slide: Slide, plan: Plan) -> None:
+    """What an earlier run learnt of the tissue from tiles that it was answered."""
+    try:
+        for tile in session.answered:
+            if not plan.tissue.is_known(tile.core):
+                plan.tissue.learn(tile.core, tile.region, slide.read(tile.region, plan.level))
+    except UnreadableRegion as error:
+        session.begin_anew(f"the slide can no longer be read where it could ({error})")
 
 
 def _read(slide: Slide, plan: Plan, encoding: Encoding, tile: PlannedTile) -> bytes:

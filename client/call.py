@@ -260,6 +260,9 @@ class _Stoppable:
         self._check()
         self._watcher.done(tiles)
 
+    def say(self, text: str) -> None:
+        self._watcher.say(text)
+
     def _check(self) -> None:
         if self._stopped.is_set():
             raise Stopped("The run was stopped.")

@@ -158,10 +158,11 @@ def difference(one: Contract, other: Contract) -> str | None:
     """In which two servers' contracts differ, as far as a result can depend on it."""
     if one.models != other.models:
         return "the versions of the models"
-    return None if _deciding(one) == _deciding(other) else "the parameters"
+    return None if deciding(one) == deciding(other) else "the parameters"
 
 
-def _deciding(contract: Contract) -> Contract:
+def deciding(contract: Contract) -> Contract:
+    """The contract without what changes only how fast its models answer."""
     parameters, clashes = (
         {name: text for name, text in each.items() if name not in HOW_IT_RUNS}
         for each in (contract.parameters, contract.clashes)

@@ -11,16 +11,20 @@ from histoserve.client.wire import Arrays, Outputs
 NAME = "NETWORK"
 
 
+class OtherNetwork(ServerError):
+    """The rows are of another network than those before."""
+
+
 class OneNetwork:
     """The identity of all that decided the rows so far; every `<pipeline>_tiles` tells it for each tile."""
 
-    def __init__(self, pipeline: str):
+    def __init__(self, pipeline: str, identity: int | None = None):
         self._pipeline = pipeline
-        self.identity: int | None = None
+        self.identity = identity
         """None until the first answer."""
 
     def check(self, tiles: int, outputs: Outputs) -> Outputs:
-        """The answer to a request of `tiles` tiles, without its NETWORK; ServerError if that is another one's."""
+        """The answer to a request of `tiles` tiles, without its NETWORK; OtherNetwork if that is another one's."""
         rest = dict(outputs)
         network = rest.pop(NAME, None)
         if network is None or network.dtype != np.int32 or network.shape != (tiles, 1):
@@ -31,7 +35,7 @@ class OneNetwork:
             )
         for identity in np.unique(network).tolist():
             if self.identity not in (None, identity):
-                raise ServerError(
+                raise OtherNetwork(
                     f"{self._pipeline}_tiles answered with two networks, {self.identity} and {identity}: a model or "
                     "its config was replaced on a server while the slide was analysed, or the servers differ. "
                     "Nothing was written; run it again when all servers are of one state."

@@ -82,10 +82,14 @@ class Board:
     def finished(self, slide: Path, row: Row) -> None:
         """As call.Board.finished."""
         if row.remark:
-            self.complain(f"{row.slide}, {row.pipeline}: {row.remark}" if self._several else row.remark)
+            self.tell(slide, row.pipeline, row.remark)
         with self._lock:
             self._done += 1
         self.advance(slide, row.pipeline, 1.0)
+
+    def tell(self, slide: Path, pipeline: str, text: str) -> None:
+        """What the user should know at once of one analysis."""
+        self.complain(f"{printable(slide.name)}, {pipeline}: {text}" if self._several else text)
 
     def complain(self, text: str) -> None:
         """As call.Board.complain."""
@@ -118,6 +122,9 @@ class _Watcher:
         self._shown.done(tiles)
         self._board.advance(self._slide, self._pipeline, tiles / max(1, self._tiles))
 
+    def say(self, text: str) -> None:
+        self._board.tell(self._slide, self._pipeline, text)
+
 
 class Quiet:
     """Shows nothing."""
@@ -136,6 +143,8 @@ class Quiet:
     def planned(self, tiles: int) -> None: ...
 
     def done(self, tiles: int) -> None: ...
+
+    def say(self, text: str) -> None: ...
 
 
 class Lines(Quiet):
@@ -210,6 +219,9 @@ class _Bar:
 
     def done(self, tiles: int) -> None:
         self._progress.advance(self.task, tiles)
+
+    def say(self, text: str) -> None:
+        """The board says it."""
 
 
 class _Count(MofNCompleteColumn):

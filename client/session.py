@@ -22,11 +22,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from histoserve.client.contract import Contract
-from histoserve.client.errors import Refused, ServerError
+from histoserve.client.errors import Internal, Lost, OutputError, Refused, ServerError
 from histoserve.client.grid import PlannedTile, Rectangle, grid, tile_size
-from histoserve.client.network import OneNetwork
+from histoserve.client.journal import Answer, Journal, passing_journal
+from histoserve.client.network import OneNetwork, OtherNetwork
 from histoserve.client.pipelines import rows_of
-from histoserve.client.stream import FailedTile, Picture, Steps, Stream, Width
+from histoserve.client.stream import DEADLY_TILES, FailedTile, Picture, Steps, Stream, Width
 from histoserve.client.wire import Arrays, Outputs
 
 REQUEST_BYTES = 16 * 2**20
@@ -47,6 +48,29 @@ class Asked(Protocol):
 
     def stop(self) -> None:
         """Makes every `infer` end at once."""
+
+
+class SessionWatcher(Protocol):
+    """Is told what goes on, by any thread."""
+
+    def done(self, tiles: int) -> None:
+        """How many more tiles are done; fewer than none if some must be done again."""
+
+    def say(self, text: str) -> None:
+        """A sentence that the user should read."""
+
+
+class Nobody:
+    """A watcher that does not care."""
+
+    def done(self, tiles: int) -> None:
+        """As SessionWatcher.done."""
+
+    def say(self, text: str) -> None:
+        """As SessionWatcher.say."""
+
+
+NOBODY = Nobody()
 
 
 @dataclass(frozen=True)
@@ -80,21 +104,23 @@ class Session:
     Leaving the block stops what is in flight. One thread pushes at a time; the rest may be called by any.
     """
 
-    def __init__(self, wire: Asked, work: Work, progress: Callable[[int], None] = lambda tiles: None):
-        """`progress` is told how many more tiles are done, by any thread."""
+    def __init__(self, wire: Asked, work: Work, journal: Journal | None = None, watcher: SessionWatcher = NOBODY):
+        """Goes on from the answers in `journal`, which the caller closes; without one, what was answered is kept in a
+        temporary file.
+        """
         self.work = work
         self._wire = wire
-        self._progress = progress
+        self._watcher = watcher
+        self._journal = journal or passing_journal()
         self._pipeline = work.contract.pipeline
         self._model = f"{self._pipeline}_tiles"
         self._tiles = {tile.index: tile for tile in work.tiles}
-        self._network = OneNetwork(self._pipeline)
-        with believing(self._pipeline):
-            self.rows = rows_of(self._pipeline)(work.contract, work.mpp)
-        self._under_way: set[int] = set()
-        self._answered: set[int] = set()
-        self._failed: dict[int, FailedTile] = {}
         self._lock = threading.Lock()
+        self._under_way: set[int] = set()
+        self._failed: dict[int, FailedTile] = {}
+        self._confirmed = 0
+        self._begin()
+        self._go_on()
         self._stream = Stream(Steps(self._ask, self._take, self.fail, wire.stop), work.width)
 
     @property
@@ -104,8 +130,13 @@ class Session:
 
     @property
     def sent(self) -> int:
-        """Tiles that a server decided on."""
-        return self._stream.outcome.sent
+        """Tiles that a server decided on, in this session."""
+        return self._stream.outcome.sent + self._confirmed
+
+    @property
+    def resumed(self) -> int:
+        """Tiles whose answers were found in the journal."""
+        return self._resumed
 
     @property
     def answered(self) -> list[PlannedTile]:
@@ -120,37 +151,50 @@ class Session:
             return [self._failed[index] for index in sorted(self._failed)]
 
     def missing(self) -> list[PlannedTile]:
-        """Tiles that were not pushed so far, and did not fail."""
+        """Tiles that were not pushed so far, and did not fail.
+
+        If an earlier session answered all, one of them, so that a server can say whether it is still the same network.
+        """
         with self._lock:
             known = {*self._under_way, *self._answered, *self._failed}
-            return [tile for tile in self.work.tiles if tile.index not in known]
+            missing = [tile for tile in self.work.tiles if tile.index not in known]
+            if self._doubtful and not missing:
+                missing = [self._tiles[min(self._answered)]]
+            return missing
 
     def push(self, picture: Picture) -> None:
         """Sends it sooner or later; a repeat of what is under way or answered changes nothing.
 
         Waits while the servers have all the requests that they may. Raises ValueError for a tile that is not of the
-        work, and what ended the session, such as a server that no longer serves the pipeline.
+        work, and what ended the session: OutputError for a full disk, ServerError for a server that no longer answers.
         """
         index = picture.tile.index
         if self._tiles.get(index) != picture.tile:
             raise ValueError(f"{picture.tile} is no tile of this session")
+        if self._doubtful and self._confirm(picture):
+            return
         with self._lock:
             if index in self._under_way or index in self._answered:
                 return
             self._under_way.add(index)
             again = self._failed.pop(index, None)
         if again:
-            self._progress(-1)
+            self._watcher.done(-1)
         self._stream.push(picture)
 
     def fail(self, failed: FailedTile) -> None:
-        """Notes a tile that cannot be had; one that was answered stays so."""
+        """Notes a tile that cannot be had; one that was answered in this session stays so."""
+        index = failed.tile.index
         with self._lock:
-            self._under_way.discard(failed.tile.index)
-            known = failed.tile.index in self._failed or failed.tile.index in self._answered
-            self._failed[failed.tile.index] = failed
+            if self._doubtful and index in self._answered:
+                self.begin_anew(f"a tile that was read can no longer be had ({failed.reason})")
+            self._under_way.discard(index)
+            if index in self._answered:
+                return
+            known = index in self._failed
+            self._failed[index] = failed
         if not known:
-            self._progress(1)
+            self._watcher.done(1)
 
     def partial(self, mm2: Callable[[Rectangle], float] | None = None) -> dict[str, Any]:
         """The result of what was answered so far, as `result` in `result.json`; pushing may go on during it.
@@ -172,6 +216,14 @@ class Session:
         """Waits until all that was pushed is answered or failed."""
         self._stream.drain()
 
+    def begin_anew(self, why: str) -> None:
+        """Forgets what the journal held; before anything is pushed."""
+        self._watcher.say(f"What an earlier run was answered is not gone on with: {why}.")
+        done = len(self._answered)
+        self._begin()
+        self._journal.restart()
+        self._watcher.done(-done)
+
     def __enter__(self) -> "Session":
         return self
 
@@ -183,16 +235,81 @@ class Session:
     def _whole(self, core: Rectangle) -> float:
         return core[2] * core[3] * (self.work.mpp / 1000) ** 2
 
+    def _begin(self) -> None:
+        """Without any answer."""
+        with believing(self._pipeline):
+            self.rows = rows_of(self._pipeline)(self.work.contract, self.work.mpp)
+        self._network = OneNetwork(self._pipeline)
+        self._answered: set[int] = set()
+        self._resumed = 0
+        self._doubtful = False
+        """Nothing but the journal says which network it is."""
+
+    def _go_on(self) -> None:
+        """From what the journal holds."""
+        try:
+            with believing(self._model):
+                for answer in self._journal.answers:
+                    self._network.identity = answer.network
+                    self.rows.take([self._tiles[index] for index in answer.tiles], answer)
+                    self._answered.update(answer.tiles)
+        except ServerError as error:
+            self.begin_anew(f"its journal does not fit ({error})")
+        self._resumed = len(self._answered)
+        self._doubtful = self._resumed > 0
+
+    def _confirm(self, picture: Picture) -> bool:
+        """Asks for this tile alone whether the network is that of the journal; True if the tile is done with.
+
+        Before that nothing else is asked: a request may depend on the rows so far.
+        """
+        tile = picture.tile
+        try:
+            outputs = self._ask([tile], [picture.image])
+        except (Refused, Internal, Lost) as error:
+            if tile.index in self._answered:
+                raise
+            self.fail(FailedTile(tile, str(error), "server", isinstance(error, Lost)))
+            if self._confirmed >= DEADLY_TILES:
+                raise
+            return True
+        finally:
+            self._confirmed += 1
+        with self._lock:
+            try:
+                self._network.check(1, outputs)
+            except OtherNetwork:
+                self.begin_anew("the servers have another network now")
+                return False
+            self._doubtful = False
+        if tile.index not in self._answered:
+            self._take([tile], outputs)
+        return True
+
     def _ask(self, tiles: list[PlannedTile], images: list[bytes]) -> Outputs:
         return _finite(self._model, self._wire.infer(self._model, self.rows.request(tiles, images)))
 
     def _take(self, tiles: list[PlannedTile], outputs: Outputs) -> None:
+        indices = [tile.index for tile in tiles]
         with self._lock, believing(self._model):
-            self.rows.take(tiles, self._network.check(len(tiles), outputs))
-            indices = {tile.index for tile in tiles}
-            self._answered |= indices
-            self._under_way -= indices
-        self._progress(len(tiles))
+            rows = self._network.check(len(tiles), outputs)
+            answer = self._kept(indices, rows)
+            try:
+                self.rows.take(tiles, answer)
+            except BaseException:
+                self._journal.drop_last()
+                raise
+            self._answered.update(indices)
+            self._under_way.difference_update(indices)
+        self._watcher.done(len(tiles))
+
+    def _kept(self, indices: list[int], rows: Outputs) -> Answer:
+        try:
+            return self._journal.append(indices, self._network.identity or 0, rows)
+        except OSError as error:
+            raise OutputError(
+                f"What was answered cannot be kept: {error.strerror}. Make room, or give another folder with -o."
+            ) from error
 
 
 def _finite(model: str, outputs: Outputs) -> Outputs:

@@ -78,15 +78,19 @@ class Tissue:
         `pixels` show `region`, at any level. Each pixel of the mask is decided by the one tile whose core holds its
         centre, so the mask does not depend on the order of the tiles.
         """
+        if self.is_known(core):
+            return
         block = self._centred(core)
         unread = self.unread[block.cut]
-        if not unread.any():
-            return
         stained = is_stained(means(_part(pixels, region, self.raster, block), block))
         with self._lock:
             self.mask[block.cut] |= unread & stained
             self.unread[block.cut] = False
             self._learnt = True
+
+    def is_known(self, core: Rectangle) -> bool:
+        """Whether a tile with this core has nothing to `learn` from."""
+        return not self.unread[self._centred(core).cut].any()
 
     def settle(self) -> None:
         """Closes the gaps in what was learnt."""

@@ -29,7 +29,7 @@ from histoserve.ensemble.windows import (
     check_square,
     mosaic,
     pictures_near,
-    whole_picture,
+    whole_pictures,
 )
 
 RGB = NDArray[np.uint8]
@@ -71,12 +71,14 @@ def decode(
     check_physical_size(windows, slide_mpp, tile_px, mpp)
     tiles: list[bytes] = tile.tolist()
     near = pictures_near(windows, regions, tile_px)
-    whole = [whole_picture(n, windows[n], near[n], regions, tiles) for n in range(len(windows))]
+    whole = whole_pictures(windows, regions, tiles)
     image = np.empty((len(windows), tile_px, tile_px, 3), np.uint8)
     parts = [n for n, shown in enumerate(whole) if shown is None]
     if parts:
-        assembled(image, tiles, regions, {n: (windows[n], near[n]) for n in parts}, max_pixels)
-    shown = [(image[n], n, windows[n], index, tiles[index]) for n, index in enumerate(whole) if index is not None]
+        assembled(image, tiles, regions, {n: (windows[n], np.flatnonzero(near[n])) for n in parts}, max_pixels)
+    shown = [
+        (image[n], n, windows[n].tolist(), index, tiles[index]) for n, index in enumerate(whole) if index is not None
+    ]
     # The list waits for all; the first failure is raised.
     list(POOL.map(lambda each: decode_into(*each, max_pixels=max_pixels), shown))
     return {"IMAGE": image, "NETWORK": column(identity, len(windows))}
@@ -90,7 +92,7 @@ def checked_count(name: str, array: NDArray[np.generic], axes: int, most: int) -
     return len(array)
 
 
-def decode_into(image: RGB, n: int, window: NDArray[np.float64], index: int, data: bytes, *, max_pixels: int) -> None:
+def decode_into(image: RGB, n: int, window: list[float], index: int, data: bytes, *, max_pixels: int) -> None:
     """Picture `index` of a request, which shows just window `n` → `image` (side, side, 3)."""
     form, width, height = header(index, data, window, max_pixels)
     check_square(n, window, window[2] / width)
@@ -109,7 +111,7 @@ def assembled(
     used = sorted({int(index) for _, near in windows.values() for index in near})
     forms: dict[int, Format] = {}
     sizes = np.zeros((len(tile), 2), np.int64)
-    headers = POOL.map(lambda index: header(index, tile[index], regions[index], max_pixels), used)
+    headers = POOL.map(lambda index: header(index, tile[index], regions[index].tolist(), max_pixels), used)
     for index, (forms[index], *size) in zip(used, headers, strict=True):
         sizes[index] = size
     mosaics = [
@@ -132,7 +134,7 @@ def check_pixels(mosaics: list[Mosaic], decoded: int, max_pixels: int) -> None:
         )
 
 
-def header(index: int, data: bytes, region: NDArray[np.float64], max_pixels: int) -> tuple[Format, int, int]:
+def header(index: int, data: bytes, region: list[float], max_pixels: int) -> tuple[Format, int, int]:
     """Format, width and height of picture `index`, which shows `region`."""
     try:
         form = format_of(data)

@@ -102,25 +102,22 @@ def check_physical_size(windows: NDArray[np.float64], slide_mpp: NDArray[np.floa
         )
 
 
-def pictures_near(windows: NDArray[np.float64], regions: NDArray[np.float64], tile_px: int) -> list[NDArray[np.intp]]:
-    """The pictures (P, 4) that lie in each window (N, 4), or within a pixel of the network beside it.
+def pictures_near(windows: NDArray[np.float64], regions: NDArray[np.float64], tile_px: int) -> NDArray[np.bool_]:
+    """(N, P): which pictures (P, 4) lie in which window (N, 4), or within a pixel of the network beside it.
 
     Raises ValueError for a window without any, and for a picture that is near none: one of both lies elsewhere than
     its numbers say.
     """
+    # Without it the last bits of a float would decide whether a neighbour is refused.
+    l0_beside = windows[:, 2:].max(axis=1, keepdims=True) / tile_px
+    starts, ends = windows[:, :2] - l0_beside, windows[:, :2] + windows[:, 2:] + l0_beside
     l0_ends = regions[:, :2] + regions[:, 2:]
-    near, used = [], np.zeros(len(regions), bool)
-    for index, (x, y, width, height) in enumerate(windows):
-        # Without it the last bits of a float would decide whether a neighbour is refused.
-        l0_beside = max(width, height) / tile_px
-        start, end = (x - l0_beside, y - l0_beside), (x + width + l0_beside, y + height + l0_beside)
-        here = ((regions[:, :2] < end) & (l0_ends > start)).all(axis=1)
-        if not here.any():
-            raise untouched(index, windows[index])
-        near.append(np.flatnonzero(here))
-        used |= here
-    if not used.all():
-        index = int(used.argmin())
+    near = ((regions[None, :, :2] < ends[:, None]) & (l0_ends[None] > starts[:, None])).all(axis=2)
+    if not near.any(axis=1).all():
+        index = int(near.any(axis=1).argmin())
+        raise untouched(index, windows[index])
+    if not near.any(axis=0).all():
+        index = int(near.any(axis=0).argmin())
         raise ValueError(
             f"REGION {index} is {regions[index].tolist()}, and no WINDOW lies there; send the pictures that the windows"
             " are made of, and where they are"
@@ -132,18 +129,20 @@ def untouched(index: int, window: NDArray[np.float64]) -> ValueError:
     return ValueError(f"WINDOW {index} is {window.tolist()}, and no REGION lies in it: there is nothing to look at")
 
 
-def whole_picture(
-    index: int, window: NDArray[np.float64], near: NDArray[np.intp], regions: NDArray[np.float64], tile: Sequence[bytes]
-) -> int | None:
-    """The picture that shows just this window, None where there is none; ValueError for two that differ."""
-    same = near[(regions[near] == window).all(axis=1)]
-    other = next((each for each in same if tile[each] != tile[same[0]]), None)
-    if other is not None:
-        raise ValueError(
-            f"TILE {same[0]} and TILE {other} both show WINDOW {index}, {window.tolist()}, and differ: send one picture"
-            " of it, and each window where it lies"
-        )
-    return int(same[0]) if len(same) else None
+def whole_pictures(
+    windows: NDArray[np.float64], regions: NDArray[np.float64], tiles: Sequence[bytes]
+) -> list[int | None]:
+    """The picture that shows just each window, None where there is none; ValueError for two that differ."""
+    same = (regions[None] == windows[:, None]).all(axis=2)
+    found, first = same.sum(axis=1), same.argmax(axis=1)
+    for index in np.flatnonzero(found > 1):
+        other = next((each for each in np.flatnonzero(same[index]) if tiles[each] != tiles[first[index]]), None)
+        if other is not None:
+            raise ValueError(
+                f"TILE {first[index]} and TILE {other} both show WINDOW {index}, {windows[index].tolist()}, and differ:"
+                " send one picture of it, and each window where it lies"
+            )
+    return [int(place) if there else None for place, there in zip(first, found, strict=True)]
 
 
 def mosaic(index: int, window: NDArray[np.float64], near: Pictures, max_pixels: int) -> Mosaic:
@@ -153,7 +152,7 @@ def mosaic(index: int, window: NDArray[np.float64], near: Pictures, max_pixels: 
     that they do not touch, that is no square, or has more than `max_pixels`.
     """
     scale = common_scale(index, near)
-    check_square(index, window, 1 / scale)
+    check_square(index, window.tolist(), 1 / scale)
     w_width, w_height = (max(1, round(length * scale)) for length in window[2:].tolist())
     if w_width * w_height > max_pixels:
         raise ValueError(
@@ -185,9 +184,9 @@ def whole_pixels(index: int, window: NDArray[np.float64], near: Pictures, scale:
 
 def common_scale(index: int, near: Pictures) -> float:
     """Pixels per level-0 pixel of the pictures near window `index`; ValueError unless they agree."""
-    least, most = scales(near.regions[:, 2:], near.sizes)
-    fine, coarse = int(least.max(axis=1).argmax()), int(most.min(axis=1).argmin())
-    if least[fine].max() > most[coarse].min() * (1 + LAST_BITS):
+    ranges = [scale_range(*each) for each in np.hstack((near.sizes, near.regions[:, 2:])).tolist()]
+    fine, coarse = (chosen(range(len(ranges)), key=lambda k: ranges[k][end]) for chosen, end in ((max, 0), (min, 1)))
+    if ranges[fine][0] > ranges[coarse][1] * (1 + LAST_BITS):
         found = (near.sizes / near.regions[:, 2:]).mean(axis=1)
         raise ValueError(
             f"WINDOW {index}: TILE {near.tile[coarse]} has {found[coarse]:g} pixels per level-0 pixel, TILE"
@@ -198,27 +197,32 @@ def common_scale(index: int, near: Pictures) -> float:
     return math.fsum(near.sizes.ravel()) / math.fsum(near.regions[:, 2:].ravel())
 
 
-def scales(l0_sizes: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The least and the most pixels per level-0 pixel that each length can mean, both (…, 2).
+def scale_range(width: float, height: float, l0_width: float, l0_height: float) -> tuple[float, float]:
+    """The least and the most pixels per level-0 pixel that a picture can have; the least above the most: stretched.
 
-    Two that have none in common differ by more than `TOLERANCE`, and by more than a pixel.
+    Two pictures, or two sides, whose ranges have nothing in common differ by more than `TOLERANCE`, and by more than a
+    pixel.
     """
-    half = np.maximum(0.5, TOLERANCE / 2 * sizes)
-    return (sizes - half) / l0_sizes, (sizes + half) / l0_sizes
+    ends = [
+        ((length - half) / l0_length, (length + half) / l0_length)
+        for length, l0_length in ((width, l0_width), (height, l0_height))
+        for half in (max(0.5, TOLERANCE / 2 * length),)
+    ]
+    return max(ends[0][0], ends[1][0]), min(ends[0][1], ends[1][1])
 
 
-def check_shape(width: int, height: int, region: NDArray[np.float64]) -> None:
+def check_shape(width: int, height: int, region: Sequence[float]) -> None:
     """ValueError if a picture of this size would have to be stretched to be what its region says."""
-    least, most = scales(region[2:], np.array([width, height]))
-    if least.max() > most.min() * (1 + LAST_BITS):
-        l0_width, l0_height = region[2:]
+    l0_width, l0_height = region[2:]
+    least, most = scale_range(width, height, l0_width, l0_height)
+    if least > most * (1 + LAST_BITS):
         raise ValueError(
             f"is {width} x {height} pixels and its REGION {l0_width:g} x {l0_height:g}, another shape: REGION must be"
             " what TILE shows, the pixels would be stretched"
         )
 
 
-def check_square(index: int, window: NDArray[np.float64], l0_px: float) -> None:
+def check_square(index: int, window: Sequence[float], l0_px: float) -> None:
     """The network takes a square; `l0_px` is the size of a pixel."""
     l0_width, l0_height = window[2:]
     if abs(l0_width - l0_height) > max(l0_px, TOLERANCE * l0_width) * (1 + LAST_BITS):

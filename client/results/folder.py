@@ -1,6 +1,7 @@
 """The folder of a result, `OUT/<slide>/<pipeline>/`, which is complete or not there.
 
-.unfinished-<pipeline>-…   written to by this run, locked while it lives; what a killed run left is removed
+.unfinished-<pipeline>-…   written to by this run, locked while it lives; of a run that ended too early only the
+                           journal stays, and the next run takes it over
 <pipeline>                 the result; swapped as a whole, so files of two runs never stand side by side
 .previous-<pipeline>       the result before, from the moment that this run begins its work until it is complete
 """
@@ -10,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +21,9 @@ from histoserve.client.results.source import Source
 
 LAST = "result.json"
 """Written last: its presence says that the result is complete."""
+
+JOURNAL = "journal"
+"""The answers so far (`client/journal`); gone when the result stands."""
 
 UNFINISHED, PREVIOUS = ".unfinished-", ".previous-"
 
@@ -54,7 +58,10 @@ class ResultFolder:
             self._require_own(self.place)
             self._made = [each for each in (self._slide_folder, *self._slide_folder.parents) if not each.exists()]
             self._slide_folder.mkdir(parents=True, exist_ok=True)
-            self._remove_leftovers()
+            with self.left_behind() as folders:
+                for folder in folders:
+                    if not (folder / JOURNAL).exists():
+                        _remove(folder)
             self._aside, self._lock = _locked_folder(self._slide_folder, f"{UNFINISHED}{self._pipeline}-")
         except OSError as error:
             self._remove_made()
@@ -70,7 +77,19 @@ class ResultFolder:
 
     def names(self) -> list[str]:
         """Of the files written so far."""
-        return sorted(each.name for each in self._aside.iterdir())
+        return sorted(each.name for each in self._aside.iterdir() if each.name != JOURNAL)
+
+    @contextmanager
+    def left_behind(self) -> Iterator[list[Path]]:
+        """The folders of runs that ended too early; within the block no other run has them."""
+        with ExitStack() as locked:
+            folders = []
+            for folder in sorted(self._slide_folder.glob(f"{UNFINISHED}{self._pipeline}-*")):
+                with suppress(OSError):
+                    descriptor = locked.enter_context(_opened(folder))
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    folders.append(folder)
+            yield folders
 
     def require_room(self, needed: int) -> None:
         """Raises OutputError if fewer bytes are free."""
@@ -88,21 +107,32 @@ class ResultFolder:
 
     def commit(self) -> None:
         """Puts the result in its place, and removes the one before; of runs at the same time the last one stays."""
+        _sync(self._aside)
         with _locked(self._slide_folder):
             self._set_previous_aside()
             self._aside.rename(self.place)
             self._made = []
             _remove(self.previous)
+        # Last: whoever is killed before goes on from it.
+        (self.place / JOURNAL).unlink(missing_ok=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        told = []
+        if (self._aside / JOURNAL).exists():
+            told.append("The same command goes on from what was answered.")
+            for name in self.names():
+                (self._aside / name).unlink()
+        else:
+            _remove(self._aside)
+        # Not before: the next run takes what is not locked.
         os.close(self._lock)
-        _remove(self._aside)
         self._remove_made()
-        if isinstance(error, HistoserveError | KeyboardInterrupt) and self.previous.is_dir():
-            told = str(error) or "nothing was written."
-            error.args = (f"{told} The result before is kept in {self.previous}.",)
+        if self.previous.is_dir():
+            told.append(f"The result before is kept in {self.previous}.")
+        if isinstance(error, HistoserveError | KeyboardInterrupt) and told:
+            error.args = (" ".join([str(error) or "nothing was written.", *told]),)
 
     def _set_previous_aside(self) -> None:
         self._require_own(self.place)
@@ -127,13 +157,6 @@ class ResultFolder:
             raise OutputError(
                 f"{place} holds {strangers[0]}, which is not of the result and would be lost with it. {advice}"
             )
-
-    def _remove_leftovers(self) -> None:
-        """Of runs that were killed: nobody has them locked."""
-        for folder in self._slide_folder.glob(f"{UNFINISHED}{self._pipeline}-*"):
-            with suppress(OSError), _opened(folder) as descriptor:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(folder)
 
     def _remove_made(self) -> None:
         for folder in self._made:
@@ -177,6 +200,16 @@ def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
             return folder, descriptor
         # Another run took it for left over before it was locked.
         os.close(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    """Makes the disk keep its files: a result that stands must stand after a power cut too."""
+    for path in (*folder.iterdir(), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _remove(folder: Path) -> None:

@@ -57,10 +57,11 @@ def describe_models(contract: Contract, triton_versions: list[str]) -> dict[str,
     }
 
 
-def describe_tiles(planned: int, sent: int, failed: list[FailedTile]) -> dict[str, Any]:
-    """How many tiles there were, and each that could not be analysed."""
+def describe_tiles(planned: int, resumed: int, sent: int, failed: list[FailedTile]) -> dict[str, Any]:
+    """How many tiles there were, were answered in an earlier run and sent in this, and each that was not analysed."""
     return {
         "planned": planned,
+        "resumed": resumed,
         "sent": sent,
         "failed": [
             {"index": each.tile.index, "region": list(each.tile.region), "at": each.at, "reason": each.reason}

@@ -26,6 +26,8 @@ class Silent:
 
     def phase(self, text: str) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
     def planned(self, tiles: int) -> None:
         self.tiles = tiles
 
@@ -73,7 +75,7 @@ def test_three_files_are_left_and_the_result_counts(order: Order, disc_wire: Any
     assert result["result"]["tissue_mm2"] == pytest.approx(300 * 220 * 0.25**2 / 1e6)
     assert result["tissue"]["tissue_mm2"] == pytest.approx(300 * 220 * 0.25**2 / 1e6)
     assert result["tissue"]["unread_mm2"] == 0
-    assert result["tiles"] == {"planned": 54, "sent": 54, "failed": []}
+    assert result["tiles"] == {"planned": 54, "resumed": 0, "sent": 54, "failed": []}
     assert result["slide"]["mpp_from"] == "--mpp"
     assert {"name": "nuclei_network", "version": "3", "sha256": "ab12"} in result["pipeline"]["models"]
 

@@ -42,6 +42,9 @@ class Watched:
 
     def done(self, tiles: int) -> None: ...
 
+    def say(self, text: str) -> None:
+        self.complaints.append(text)
+
 
 @pytest.fixture
 def call(slide_path: Path, tmp_path: Path) -> Call:

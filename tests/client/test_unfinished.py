@@ -26,6 +26,8 @@ class Silent:
 
     def phase(self, text: str) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
     def planned(self, tiles: int) -> None: ...
 
     def done(self, tiles: int) -> None: ...
@@ -41,7 +43,9 @@ def run(order: Order, wire: Any) -> Any:
 
 
 def files(order: Order) -> set[str]:
-    return {str(path.relative_to(order.out)) for path in order.out.rglob("*") if path.is_file()}
+    """Without the journal, which looks like no result."""
+    found = {path.relative_to(order.out) for path in order.out.rglob("*") if path.is_file()}
+    return {str(path) for path in found if not path.match("discs/.unfinished-nuclei-*/journal")}
 
 
 KEPT = {f"discs/.previous-nuclei/{name}" for name in ("nuclei.geojson", "overview.png", "result.json")}

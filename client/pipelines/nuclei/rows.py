@@ -27,6 +27,12 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
 }
 """What `nuclei_slide` takes of each nucleus, in level-0 px; all but CORE are outputs of `nuclei_tiles`."""
 
+PLACE = ("CENTROID", "BOX", "TILE_INDEX")
+"""The order of the nuclei in the files; equal ones are of one tile, in its order."""
+ROW = ("TILE_INDEX", "CENTROID", "BOX", "TYPE", "AREA")
+"""The order in which they are sent to `nuclei_slide`."""
+WRITTEN = ("CENTROID", "TYPE", "TYPE_PROBABILITY", "AREA")
+
 ROUNDING_PX = 1.0
 """Of float32 coordinates, with room: rows sent needlessly change nothing."""
 
@@ -43,8 +49,9 @@ class Rows:
         self._types = contract.names("types")
         self._slide_model = f"{contract.pipeline}_slide"
         self._mpp = slide_mpp
-        self._batches: list[Outputs] = []
-        self._nuclei = _joined([])
+        self._batches: list[_Batch] = []
+        self._nuclei: Outputs = {}
+        self._contours = _Contours([], [], np.empty(0, np.int64))
 
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
         """As PipelineRows.request."""
@@ -54,35 +61,41 @@ class Rows:
             "REGION": regions,
             "WINDOW": regions,
             "MPP": np.array([self._mpp], np.float32),
-            "CORE": np.array([tile.core for tile in tiles], np.float32),
+            "CORE": _cores(tiles),
         }
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take."""
         _check(outputs, len(tiles), len(self._types))
-        place = outputs["TILE_INDEX"]
-        self._batches.append(
-            {
-                **outputs,
-                "TILE_INDEX": np.array([tile.index for tile in tiles], np.int32)[place],
-                "CORE": np.array([tile.core for tile in tiles], np.float32)[place],
-            }
-        )
+        indices, cores = np.array([tile.index for tile in tiles], np.int32), _cores(tiles)
+        self._batches.append(_Batch(outputs, indices, cores, len(outputs["CENTROID"])))
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
-        """As PipelineRows.finish."""
-        nuclei = _joined(self._batches)
+        """As PipelineRows.finish.
+
+        Rows are read where they lie, a field at a time, and only what is written of a nucleus is held afterwards: its
+        outline stays where it is.
+        """
+        sorting = {name: self._field(name) for name in ROW}
         # By tile, then by position: what is sent does not depend on when a row came.
-        order = _order(nuclei, ["TILE_INDEX", "CENTROID", "BOX", "TYPE", "AREA"])
-        near = _near_seam(nuclei["BOX"][order], nuclei["CORE"][order])
-        keep = ~near
-        if near.any():
-            answer = infer(self._slide_model, {name: nuclei[name][order[near]] for name in FIELDS})["KEEP"]
-            if answer.shape != (int(near.sum()),):
-                raise ServerError(f"{self._slide_model} answered KEEP {answer.shape} to {near.sum()} rows.")
+        order = _order(sorting, ROW)
+        inside = np.concatenate([np.empty(0), *(batch.inside() for batch in self._batches)])
+        near = order[_near_seam(inside)[order]]
+        keep: NDArray[np.bool_] = np.ones(len(order), np.bool_)
+        if len(near):
+            answer = infer(self._slide_model, {name: self._field(name, near) for name in FIELDS})["KEEP"]
+            if answer.shape != near.shape:
+                raise ServerError(f"{self._slide_model} answered KEEP {answer.shape} to {len(near)} rows.")
             keep[near] = answer
-        kept = _select(nuclei, order[keep])
-        self._nuclei = _select(kept, _order(kept, ["CENTROID", "BOX", "TILE_INDEX"]))
+        kept = order[keep[order]]
+        kept = kept[_order({name: sorting[name][kept] for name in PLACE}, PLACE)]
+        del sorting
+        self._nuclei = {name: self._field(name, kept) for name in WRITTEN}
+        self._contours = _Contours(
+            [batch.outputs["CONTOUR"] for batch in self._batches],
+            [batch.outputs["CONTOUR_END"] for batch in self._batches],
+            kept,
+        )
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """As PipelineRows.result."""
@@ -108,7 +121,7 @@ class Rows:
     def _shapes(self) -> Iterator[Shape]:
         nuclei = self._nuclei
         areas, centroids = nuclei["AREA"].astype(float), nuclei["CENTROID"].astype(float)
-        contours = self._contours()
+        contours = self._contours
         for i in range(len(contours)):
             measurements = {
                 "Area µm^2": round(areas[i] * self._mpp**2, 2),
@@ -122,22 +135,70 @@ class Rows:
     def _counts(self) -> NDArray[np.int64]:
         return np.bincount(self._nuclei["TYPE"], minlength=len(self._types) + 1)[1:]
 
-    def _contours(self) -> "_Contours":
-        return _Contours(self._nuclei["CONTOUR"], self._nuclei["CONTOUR_END"])
+    def _field(self, name: str, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """Of all rows in the order in which they came, or of these."""
+        dtype, shape = FIELDS[name]
+        starts = np.cumsum([0, *(batch.count for batch in self._batches)])
+        if rows is None:
+            field: NDArray[Any] = np.empty((starts[-1], *shape), dtype)
+            for batch, start in zip(self._batches, starts, strict=False):
+                field[start : start + batch.count] = batch.field(name)
+            return field
+        field = np.empty((len(rows), *shape), dtype)
+        places = np.argsort(rows, kind="stable")
+        ends = np.searchsorted(rows[places], starts)
+        for batch, start, first, end in zip(self._batches, starts, ends, ends[1:], strict=False):
+            field[places[first:end]] = batch.field(name)[rows[places[first:end]] - start]
+        return field
 
 
 @dataclass(frozen=True)
-class _Contours:
-    """Contours one behind the other, as if they were a list."""
+class _Batch:
+    """The rows of one request, wherever they lie."""
 
-    points: NDArray[np.float32]
-    ends: NDArray[np.int64]
+    outputs: Outputs
+    indices: NDArray[np.int32]
+    cores: NDArray[np.float32]
+    """(tiles, 4)."""
+    count: int
+
+    def field(self, name: str) -> NDArray[Any]:
+        """One of FIELDS."""
+        if name == "CORE":
+            return self.cores[self.outputs["TILE_INDEX"]]
+        field = self.outputs[name]
+        return self.indices[field] if name == "TILE_INDEX" else field
+
+    def inside(self) -> NDArray[np.float64]:
+        """Of each row, how far its box lies inside its core, in px; negative if it reaches beyond."""
+        # In float64: a slide's far end in float32 is exact to a few hundredths of a pixel only.
+        own, whole = self.field("BOX").astype(np.float64), self.field("CORE").astype(np.float64)
+        before, behind = own[:, :2] - whole[:, :2], (whole[:, :2] + whole[:, 2:]) - (own[:, :2] + own[:, 2:])
+        return np.asarray(np.minimum(before, behind).min(axis=1))
+
+
+class _Contours:
+    """Outlines where they lie, as if they were a list; read one at a time."""
+
+    def __init__(
+        self, points: Sequence[NDArray[np.float32]], ends: Sequence[NDArray[np.int32]], rows: NDArray[np.int64]
+    ):
+        """`points` and `ends` of each request, `rows` counted through all of them."""
+        self._points, self._ends, self._rows = points, ends, rows
+        self._starts = np.cumsum([0, *map(len, ends)])
 
     def __len__(self) -> int:
-        return len(self.ends)
+        return len(self._rows)
 
     def __getitem__(self, i: int) -> NDArray[np.float32]:
-        return self.points[self.ends[i - 1] if i else 0 : self.ends[i]]
+        row = self._rows[i]
+        batch = int(np.searchsorted(self._starts, row, "right")) - 1
+        own, ends = row - self._starts[batch], self._ends[batch]
+        return self._points[batch][ends[own - 1] if own else 0 : ends[own]]
+
+
+def _cores(tiles: Sequence[PlannedTile]) -> NDArray[np.float32]:
+    return np.array([tile.core for tile in tiles], np.float32)
 
 
 def _count(count: int, tissue_mm2: float) -> dict[str, float | None]:
@@ -163,30 +224,6 @@ def _unfit(what: str) -> ServerError:
     return ServerError(f"nuclei_tiles answered {what}. Serve a model repository of this version.")
 
 
-def _joined(batches: Sequence[Outputs]) -> Outputs:
-    """The rows of several requests one behind the other, CONTOUR_END as int64."""
-    joined: Outputs = {
-        name: np.concatenate([np.empty((0, *shape), dtype), *(batch[name] for batch in batches)])
-        for name, (dtype, shape) in FIELDS.items()
-    }
-    joined["CONTOUR"] = np.concatenate([np.empty((0, 2), np.float32), *(batch["CONTOUR"] for batch in batches)])
-    lengths = [np.diff(batch["CONTOUR_END"].astype(np.int64), prepend=0) for batch in batches]
-    joined["CONTOUR_END"] = np.cumsum(np.concatenate([np.empty(0, np.int64), *lengths]))
-    return joined
-
-
-def _select(nuclei: Outputs, rows: NDArray[np.int64]) -> Outputs:
-    """These rows in this order, with their contours."""
-    selected = {name: nuclei[name][rows] for name in FIELDS}
-    ends = nuclei["CONTOUR_END"]
-    lengths = np.diff(ends, prepend=0)[rows]
-    selected["CONTOUR_END"] = np.cumsum(lengths)
-    # From the place of each vertex in the selection to its place before: constant within a contour.
-    shifts = ends[rows] - selected["CONTOUR_END"]
-    selected["CONTOUR"] = nuclei["CONTOUR"][np.arange(lengths.sum()) + np.repeat(shifts, lengths)]
-    return selected
-
-
 def _order(nuclei: Outputs, names: Sequence[str]) -> NDArray[np.int64]:
     """Sorts by these fields; positions count by y, then by x."""
     keys: list[NDArray[Any]] = []
@@ -196,14 +233,10 @@ def _order(nuclei: Outputs, names: Sequence[str]) -> NDArray[np.int64]:
     return np.lexsort(keys[::-1])
 
 
-def _near_seam(box: NDArray[np.float32], core: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(M, 4) and (M, 4) → which rows another tile's row can lie on.
+def _near_seam(inside: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """How far each box lies inside its own core → which rows another tile's row can lie on.
 
     Those whose boxes come as near to their own core's border as any box reaches beyond its own: whatever lies on this
     row from outside does not reach farther in.
     """
-    # In float64: a slide's far end in float32 is exact to a few hundredths of a pixel only.
-    own, whole = box.astype(np.float64), core.astype(np.float64)
-    before, behind = own[:, :2] - whole[:, :2], (whole[:, :2] + whole[:, 2:]) - (own[:, :2] + own[:, 2:])
-    inside = np.minimum(before, behind).min(axis=1)
     return np.asarray(inside <= max(0.0, -inside.min(initial=0.0)) + ROUNDING_PX)
