@@ -27,13 +27,10 @@ def config_from_message(message: Message, name: str, version: str) -> ModelConfi
 def config_in(repository: Path, model: str) -> ModelConfig:
     """Of a model in a repository on disk, in its newest version; raises ServerError for none, or a bad one."""
     path = repository / model / "config.pbtxt"
-    if not path.is_file():
-        known = sorted(each.name.removesuffix("_tiles") for each in repository.glob("*_tiles"))
-        raise ServerError(f"{repository} does not hold {model}; it has the pipelines {', '.join(known) or 'none'}.")
     try:
         message = text_format.Parse(path.read_text(), Message())
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
-        raise ServerError(f"{path} is no config of Triton's: {error}") from error
+        raise ServerError(f"{path} is no config that Triton takes: {error}") from error
     versions = [int(each.name) for each in path.parent.iterdir() if each.name.isdecimal()]
     return config_from_message(message, model, str(max(versions, default="")))
 

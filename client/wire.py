@@ -105,17 +105,17 @@ class Server:
                     f"The server at {self.address} does not serve {model}, which the pipeline {pipeline} needs. "
                     f"It has {self._pipelines()}. Start it with a repository that holds the pipeline."
                 )
-        try:
-            return contract_from_configs(pipeline, self.config)
-        except grpc.RpcError as error:
-            raise ServerError(
-                f"The server at {self.address} does not tell the configs of {pipeline} ({_details(error)})."
-            ) from error
+        return contract_from_configs(pipeline, self.config)
 
     def config(self, model: str) -> ModelConfig:
-        """Of a model that is served; raises grpc.RpcError."""
-        message = self._stub.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=ASK_SECONDS).config
-        metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
+        """Raises ServerError if the server does not tell it."""
+        try:
+            message = self._stub.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=ASK_SECONDS).config
+            metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
+        except grpc.RpcError as error:
+            raise ServerError(
+                f"The server at {self.address} does not tell the config of {model} ({_details(error)})."
+            ) from error
         return config_from_message(message, model, max(metadata.versions, key=_number, default=""))
 
     def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:

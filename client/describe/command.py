@@ -11,7 +11,7 @@ from histoserve.client.configs import config_in
 from histoserve.client.contract import contract_from_configs
 from histoserve.client.describe.description import description
 from histoserve.client.describe.text import print_description
-from histoserve.client.errors import OutputError
+from histoserve.client.errors import OutputError, WrongUsage
 from histoserve.client.wire import Server
 
 
@@ -41,10 +41,13 @@ def of_server(pipeline: str, address: str) -> dict[str, Any]:
 
 
 def of_installed(pipeline: str) -> dict[str, Any]:
-    """Starts nothing; raises ServerError if the installed repository does not hold the pipeline."""
+    """Starts nothing; raises WrongUsage if the installed repository does not hold the pipeline."""
     from histoserve.deploy.local.serve import installed_repository
 
     repository = installed_repository()
+    known = sorted(path.name.removesuffix("_tiles") for path in repository.glob("*_tiles"))
+    if pipeline not in known:
+        raise WrongUsage(f"{pipeline!r} is no pipeline; installed are {', '.join(known)}. --server asks another's.")
 
     def config_of(model: str) -> Any:
         return config_in(repository, model)

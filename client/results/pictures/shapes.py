@@ -14,8 +14,8 @@ from histoserve.client.results.pictures.lettering import contrast
 AT_ONCE = 10_000
 """Outlines given to OpenCV together: few calls, little memory."""
 
-SMALLEST_PX = 3.0
-"""Smaller shapes have no inside left within a line."""
+SMALLEST_PX = 2.0
+"""Smaller shapes are hardly more than a pixel: a line around one is all line."""
 
 LEAST_OPACITY = 0.3
 """Of a pixel with a single small shape in it: it must be seen."""

@@ -1,6 +1,5 @@
 """What `histoserve describe` says, against the configs that are served."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from histoserve.client.describe.command import descriptor_set, of_installed
 from histoserve.client.describe.description import description, meanings
 from histoserve.client.describe.every import ERRORS
 from histoserve.client.describe.text import sections
-from histoserve.client.errors import ServerError
+from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.wire import PASSING
 
 REPOSITORY = Path(__file__).parents[3] / "model_repository"
@@ -109,5 +108,15 @@ def test_the_protocol_file_defines_the_call() -> None:
 
 
 def test_an_unknown_pipeline_is_told_those_that_there_are() -> None:
-    with pytest.raises(ServerError, match=re.escape(f"moons_tiles; it has the pipelines {', '.join(PIPELINES)}.")):
+    with pytest.raises(WrongUsage, match=f"'moons' is no pipeline; installed are {', '.join(PIPELINES)}"):
         of_installed("moons")
+
+
+@pytest.mark.parametrize("content", [None, b"input { nonsense", b"\xb5"])
+def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    (tmp_path / "x_tiles").mkdir()
+    if content is not None:
+        (tmp_path / "x_tiles" / "config.pbtxt").write_bytes(content)
+
+    with pytest.raises(ServerError, match=r"config\.pbtxt is no config that Triton takes"):
+        config_in(tmp_path, "x_tiles")
