@@ -12,6 +12,8 @@ DATA ?= ../shared/data
 SMEARS ?= 100
 SMEAR ?= --size 4096x4096 --mpp 0.25
 IN ?= out/smears
+# Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
+PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
 SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
 # The tiles that no training of the shipped network saw.
 VALIDATION := 02 06 14 17 24
@@ -51,10 +53,10 @@ $(IN)/%.tiff: | .venv/.all
 	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
 
 test: lint
-	$(BIN)/pytest
+	$(PYTEST)
 
 quick: lint
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: .venv/.all
 	$(BIN)/ruff check .

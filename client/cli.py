@@ -85,11 +85,13 @@ app.command(help=EXAMPLES)(_in_words()(analyze))
 def serve(
     repository: Repository = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="gRPC port on loopback; without it 8001.")] = None,
+    http_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Without it a free one.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Without it a free one.")] = None,
 ) -> None:
-    """Runs Triton from the wheel, for this machine only."""
+    """Runs Triton from the wheel, for this machine only; prints its addresses once it is ready."""
     with _in_words():
         run_server = _lazily("histoserve.deploy.local.serve", "serve", "server")
-    raise typer.Exit(run_server(repository=repository, port=port))
+    raise typer.Exit(run_server(repository, port, http_port, metrics_port))
 
 
 @app.command()

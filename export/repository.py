@@ -76,6 +76,8 @@ def config_from_graph(
         config = ModelConfig(backend=BACKEND, max_batch_size=served.max_batch_size)
         if served.max_batch_size:
             config.dynamic_batching.SetInParent()
+        # Triton makes two on a CPU unless told, and each has threads for all cores and a memory of its own.
+        config.instance_group.add(count=1)
     config.name = served.model
     if config.max_batch_size and not served.max_batch_size:
         raise GraphDoesNotFit(f"{served.model}: the graph has no batch axis: set max_batch_size in its config to 0")

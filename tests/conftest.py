@@ -1,23 +1,31 @@
 """What tests of every folder share."""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from histoserve.client.cli import app
 from histoserve.client.results.result_json import read_result
 from histoserve.client.results.schema import schema_of
 from histoserve.deploy.local.triton import LocalTriton
+from histoserve.phantom import write_phantom
 
 # ONNX Runtime reports to its maker from the moment of its import; conftest comes before the tests that import it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# Where `serve` keeps compiled kernels: the tests, the servers and the commands that they start compile each once.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "histoserve" / "numba"))
 
 ROOT = Path(__file__).parent.parent
 REPOSITORY = ROOT / "model_repository"
+Command = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +57,40 @@ def _results_as_described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         result = read_result(path)
         if result is not None and "schema" in result:
             validator(result["pipeline"]["name"]).validate(result)
+
+
+@pytest.fixture(scope="session")
+def histoserve() -> Command:
+    """`histoserve(*arguments)` in this process → its exit code, and the standard error as one line."""
+
+    def run(*arguments: object) -> tuple[int, str]:
+        done = CliRunner().invoke(app, [str(each) for each in arguments])
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, re.sub(r"\s+", " ", done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine tiles of tissue with some 200 nuclei."""
+    path = tmp_path_factory.mktemp("slide") / "phantom.tiff"
+    write_phantom(path, kind="he", size=(1200, 1000), mpp=0.25, seed=4, truth=None)
+    return path
+
+
+@pytest.fixture(scope="session")
+def expected(
+    phantom: Path, server: LocalTriton, histoserve: Command, tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
+    """The nuclei of the phantom, as an undisturbed run with default options writes them."""
+    out = tmp_path_factory.mktemp("expected") / "out"
+    code, told = histoserve("analyze", phantom, "--pipeline", "nuclei", "-o", out, "--server", server.grpc)
+    assert code == 0, told
+    content = (out / "phantom" / "nuclei" / "nuclei.geojson").read_bytes()
+    assert content.count(b'"detection"') > 50
+    return content
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """What a user gets wrong: one clear message, no traceback, no result, and the server goes on serving."""
 
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,21 +19,25 @@ SLIDES = {
     "slides/dicom_jpeg/multi_frame_jpeg_camelyon_challenge_image.dcm": "28.9.*0.25",
     "slides/missing.svs": "missing.svs does not exist",
     "README.md": "neither a slide",
-    "slides": "folder",
 }
 
 
-def analyze(slide: Path, out: Path, server: str, *options: str) -> tuple[int, str]:
-    histoserve = str(Path(sys.executable).with_name("histoserve"))
-    command = [histoserve, "analyze", str(slide), "--pipeline", "nuclei", "-o", str(out), "--server", server, *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert "Traceback" not in run.stdout + run.stderr
-    assert not list(out.rglob("result.json"))
-    return run.returncode, run.stderr
+@pytest.fixture
+def analyze(histoserve: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
+    """`analyze(slide, out, server, *options)` → exit code, and what was said; no result may come."""
+
+    def run(slide: Path, out: Path, server: str, *options: str) -> tuple[int, str]:
+        told = histoserve("analyze", slide, "--pipeline", "nuclei", "-o", out, "--server", server, *options)
+        assert not list(out.rglob("result.json"))
+        return told
+
+    return run
 
 
 @pytest.mark.parametrize("name", SLIDES)
-def test_a_slide_that_cannot_be_analysed(shared: Path, server: LocalTriton, tmp_path: Path, name: str) -> None:
+def test_a_slide_that_cannot_be_analysed(
+    shared: Path, server: LocalTriton, analyze: Any, tmp_path: Path, name: str
+) -> None:
     code, message = analyze(shared / name, tmp_path / "out", server.grpc)
     assert code == FAILED
     assert re.search(SLIDES[name], message), message
@@ -57,20 +61,20 @@ def image(shared: Path) -> Path:
     ],
 )
 def test_a_call_that_cannot_work(
-    image: Path, server: LocalTriton, tmp_path: Path, options: tuple[str, ...], code: int, words: str
+    image: Path, server: LocalTriton, analyze: Any, tmp_path: Path, options: tuple[str, ...], code: int, words: str
 ) -> None:
     found, message = analyze(image, tmp_path / "out", server.grpc, *options)
     assert found == code, message
     assert re.search(words, message), message
 
 
-def test_a_server_that_is_not_there(image: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there(image: Path, analyze: Any, tmp_path: Path) -> None:
     code, message = analyze(image, tmp_path / "out", "127.0.0.1:1", "--mpp", "0.25")
     assert code == FAILED
     assert "No Triton server answers at 127.0.0.1:1" in message
 
 
-def test_a_folder_that_cannot_be_written(image: Path, server: LocalTriton) -> None:
+def test_a_folder_that_cannot_be_written(image: Path, server: LocalTriton, analyze: Any) -> None:
     code, message = analyze(image, Path("/proc/out"), server.grpc, "--mpp", "0.25")
     assert code == FAILED
     assert "Nothing can be written to /proc/out" in message

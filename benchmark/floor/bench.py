@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
+from google.protobuf import text_format
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +21,7 @@ from histoserve.client.connect import Wire, connect
 from histoserve.client.traffic import Traffic
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.deploy.local.triton import LocalTriton
+from histoserve.export.repository import read_config
 from histoserve.phantom import write_phantom
 
 BYTES_TARGET, MEMORY_TARGET = 0.05, 1.15
@@ -93,9 +94,11 @@ def served(repository: Path) -> Iterator[str]:
 def with_threshold(target: Path, threshold: str) -> Path:
     """A copy of the model repository in which a tile has a type from this score on."""
     shutil.copytree(REPOSITORY, target)
-    for config in target.glob("peakmap_*/config.pbtxt"):
-        changed = re.sub(r'(key: "threshold" value { string_value: )"[^"]+"', rf'\1"{threshold}"', config.read_text())
-        config.write_text(changed)
+    for model in target.glob("peakmap_*"):
+        config = read_config(model)
+        if "threshold" in config.parameters:
+            config.parameters["threshold"].string_value = threshold
+            (model / "config.pbtxt").write_text(text_format.MessageToString(config))
     return target
 
 

@@ -8,22 +8,31 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from histoserve.deploy.local.ports import Ports
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 GRPC_PORT = 8001
 """Triton's own default, and so that of most clients."""
 
 
-def serve(repository: Path | None = None, port: int | None = None) -> int:
+def serve(
+    repository: Path | None = None,
+    port: int | None = None,
+    http_port: int | None = None,
+    metrics_port: int | None = None,
+) -> int:
     """Serve `repository` (default: the installed one) until Ctrl-C or SIGTERM.
 
+    The gRPC `port` is 8001 unless given, the others are free ones. All addresses are printed once it is ready.
     Returns the exit code: 0 if it was told to stop, 1 if the server did not start or died.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with LocalTriton(repository or installed_repository(), grpc_port=port or GRPC_PORT) as triton:
+        ports = Ports(port or GRPC_PORT, http_port, metrics_port)
+        with LocalTriton(repository or installed_repository(), ports=ports) as triton:
             print(f"models   {', '.join(triton.models)}")
-            print(f"gRPC     {triton.grpc}\nHTTP     http://{triton.http}\nmetrics  http://{triton.metrics}/metrics")
+            print(f"gRPC     {triton.grpc}\nHTTP     http://{triton.http}")
+            print(f"health   http://{triton.http}/v2/health/ready\nmetrics  http://{triton.metrics}/metrics")
             print(f"log      {triton.log}\nready; Ctrl-C stops", flush=True)
             try:
                 code = triton.wait()

@@ -17,6 +17,16 @@ from pathlib import Path
 
 INSTALL = "pip install 'histoserve[server]'"
 OWN_BACKENDS = Path(__file__).parent / "backends"
+MIB = 2**20
+MEMORY = {
+    # What is free goes back to the system: unless told, the C library learns from large arrays to keep ever more of
+    # them. A stage holds half of what it would, and none that loads its kernels keeps what that took.
+    "MALLOC_TRIM_THRESHOLD_": str(8 * MIB),
+    "MALLOC_MMAP_THRESHOLD_": str(4 * MIB),
+    # NumPy would start a thread for each core in each stage, and no stage multiplies matrices.
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Of the server and its stages, unless the caller's environment says otherwise."""
 
 
 class LocalTritonError(RuntimeError):
@@ -89,6 +99,7 @@ class TritonWheel:
         libraries = [*_python_libraries(), str(self.libraries), parent.get("LD_LIBRARY_PATH", "")]
         cache = Path(parent.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "histoserve" / "numba"
         return {
+            **MEMORY,
             "NUMBA_CACHE_DIR": str(cache),
             # ONNX Runtime would report to its maker.
             "ORT_DISABLE_TELEMETRY": "1",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from tritonclient.utils import InferenceServerException
 
 from histoserve.deploy.local import wheel
 from histoserve.deploy.local.failure import failure_message
-from histoserve.deploy.local.ports import free_ports
-from histoserve.deploy.local.triton import LocalTriton, LocalTritonError, models_of
+from histoserve.deploy.local.models import models_of
+from histoserve.deploy.local.ports import ANY, Ports, chosen
+from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 NOW = np.zeros(1, np.float32)
 SERVE_UNTIL_KILLED = """
@@ -44,7 +46,7 @@ if len(loads.read_text()) in (2, 3):
     raise OSError("not now")
 """
 SERVE = "import sys; from pathlib import Path; from histoserve.deploy.local.serve import serve; "
-SERVE += "sys.exit(serve(Path(sys.argv[1]), int(sys.argv[2])))"
+SERVE += "sys.exit(serve(Path(sys.argv[1]), *map(int, sys.argv[2:])))"
 
 
 def exists(pid: int) -> bool:
@@ -133,11 +135,16 @@ def test_a_stage_that_refuses_its_parameters_ends_the_start_with_its_words(repos
     assert time.monotonic() - began < 60  # of the 300 that a start may take
 
 
-def test_a_server_that_is_not_ready_in_time_is_ended(repository, tmp_path) -> None:
-    server = LocalTriton(repository, models=["where"], state=tmp_path, timeout_s=0.1)
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+def test_a_server_that_is_not_ready_in_time_is_ended(repository, tmp_path, ctrl_c) -> None:
+    server = LocalTriton(repository, models=["where"], state=tmp_path, timeout_s=0.01)
+    before = signal.signal(signal.SIGINT, ctrl_c)
 
-    with pytest.raises(LocalTritonError, match=r"not ready within 0\.1 s"):
-        server.start()
+    try:
+        with pytest.raises(LocalTritonError, match=r"not ready within 0\.01 s"):
+            server.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert server.wait(timeout_s=0) is not None
     assert [path.name for path in tmp_path.iterdir()] == [server.log.name]
@@ -253,21 +260,25 @@ def test_the_end_of_the_server_is_noticed_with_its_code(where) -> None:
 
 
 def test_serve_prints_the_addresses_and_stops_on_sigterm_with_0(repository, tmp_path, ask) -> None:
-    (port,) = free_ports(1)
+    ports = chosen(ANY)
     sound = tmp_path / "sound"
     sound.mkdir()
     (sound / "where").symlink_to(repository / "where")
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
 
-    command = [sys.executable, "-c", SERVE, sound, str(port)]
+    command = [sys.executable, "-c", SERVE, sound, *map(str, ports.values())]
     served = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    printed = [served.stdout.readline() for _ in range(6)]
+    printed = dict(served.stdout.readline().rstrip().split(maxsplit=1) for _ in range(7))
+    answers = [urlopen(printed[name], timeout=10).status for name in ("health", "metrics")]
     served.terminate()
 
     assert served.wait(timeout=30) == 0
-    assert printed[0].split() == ["models", "where"]
-    assert printed[1].split() == ["gRPC", f"127.0.0.1:{port}"]
-    assert printed[5].startswith("ready")
+    assert answers == [200, 200]
+    assert printed["models"] == "where"
+    assert printed["gRPC"] == f"127.0.0.1:{ports['grpc']}"
+    assert printed["health"] == f"http://127.0.0.1:{ports['http']}/v2/health/ready"
+    assert printed["metrics"] == f"http://127.0.0.1:{ports['metrics']}/metrics"
+    assert list(printed)[-1] == "ready;"
 
 
 def test_a_graceful_stop_lets_the_request_in_flight_finish(where, ask) -> None:
@@ -279,11 +290,28 @@ def test_a_graceful_stop_lets_the_request_in_flight_finish(where, ask) -> None:
     assert in_flight.result()["PID"].size == 1
 
 
-def test_a_port_in_use_is_refused_before_anything_starts(triton, repository, tmp_path) -> None:
+@pytest.mark.parametrize(("service", "option"), [("grpc", "--port"), ("http", "--http-port")])
+def test_a_port_in_use_is_refused_before_anything_starts(triton, repository, tmp_path, service, option) -> None:
     port = int(triton.grpc.split(":")[1])
 
-    with pytest.raises(LocalTritonError, match=rf"{port} .*--port"):
-        LocalTriton(repository, models=["where"], grpc_port=port, state=tmp_path).start()
+    with pytest.raises(LocalTritonError, match=rf":{port} .*already.* choose another {option}$"):
+        LocalTriton(repository, models=["where"], ports=Ports(**{service: port}), state=tmp_path).start()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ports_that_were_asked_for_are_given_and_the_others_differ() -> None:
+    asked = chosen(ANY)["http"]
+
+    ports = chosen(Ports(http=asked))
+
+    assert ports["http"] == asked
+    assert len(set(ports.values())) == 3
+
+
+def test_two_services_on_one_port_are_refused() -> None:
+    with pytest.raises(LocalTritonError, match="--port and --metrics-port are both 5000"):
+        chosen(Ports(grpc=5000, metrics=5000))
 
 
 def test_a_missing_wheel_says_how_to_install_it(monkeypatch) -> None:
@@ -317,7 +345,26 @@ def test_a_failure_names_the_models_that_were_still_loading(tmp_path) -> None:
 
 
 def test_an_ensemble_without_its_network_is_left_out(tmp_path: Path) -> None:
-    for name, config in {"stage": "", "whole": 'model_name: "stage"', "half": 'model_name: "network"'}.items():
+    step = 'ensemble_scheduling { step { model_name: "%s" } }  # model_name: "nowhere"'
+    for name, config in {"stage": "", "whole": step % "stage", "half": step % "network"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.pbtxt").write_text(config)
     assert models_of(tmp_path) == ["stage", "whole"]
+
+
+@pytest.mark.parametrize("config", [b"input [ { name: ", b'name: "\xff"'])
+def test_a_config_that_cannot_be_read_is_told_by_its_path_in_a_line(tmp_path: Path, config: bytes) -> None:
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "config.pbtxt").write_bytes(config)
+
+    with pytest.raises(LocalTritonError, match=r"torn/config\.pbtxt is no config of Triton's: ") as refusal:
+        models_of(tmp_path)
+
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_setting_of_a_newer_triton_is_left_to_the_server(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "config.pbtxt").write_text('invented_later { name: "x" }')
+
+    assert models_of(tmp_path) == ["new"]

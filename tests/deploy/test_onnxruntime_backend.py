@@ -9,6 +9,7 @@ from tritonclient.utils import InferenceServerException
 
 from histoserve.deploy.local.backends.onnxruntime.batch import run_merged
 from histoserve.deploy.local.backends.onnxruntime.contract import mismatches, shape_mismatch
+from histoserve.deploy.local.backends.onnxruntime.pieces import rows_at_once, run_in_pieces
 from histoserve.deploy.local.backends.onnxruntime.session import execution_providers, graph_file, session_options
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
@@ -225,6 +226,7 @@ def test_session_options_are_those_of_the_config() -> None:
     assert options.execution_mode == ort.ExecutionMode.ORT_PARALLEL
     assert options.graph_optimization_level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     assert not options.enable_cpu_mem_arena
+    assert not options.enable_mem_pattern
 
 
 @pytest.mark.parametrize(("key", "value"), [("intra_op_thread_count", "two"), ("execution_mode", "2")])
@@ -239,3 +241,57 @@ def test_the_graph_is_the_configs_file_or_a_folder_of_its_own(tmp_path) -> None:
     assert graph_file(tmp_path, {"default_model_filename": "net"}) == tmp_path / "net" / "model.onnx"
     assert graph_file(tmp_path, {"default_model_filename": "a.onnx"}) == tmp_path / "a.onnx"
     assert graph_file(tmp_path, {}) == tmp_path / "model.onnx"
+
+
+def pieces_of(arrays, rows) -> tuple[list[int], np.ndarray]:
+    """How many rows each run got, and the result."""
+    seen = []
+
+    def run(piece):
+        seen.append(len(piece["X"]))
+        return {"Y": piece["X"].sum(axis=1, dtype=np.int64)}
+
+    return seen, run_in_pieces(run, arrays, rows)["Y"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "pieces"),
+    [
+        ((7, 3), 3, [3, 3, 1]),
+        ((7, 3), 0, [7]),
+        ((7, 3), 7, [7]),
+        ((7, 3), None, [7]),
+        ((11, 512, 512, 3), None, [8, 3]),
+        ((2, 3072, 3072), None, [1, 1]),
+        ((0, 512, 512, 3), None, [0]),
+    ],
+)
+def test_a_batch_goes_through_in_pieces_of_so_many_rows_or_values(shape, rows, pieces) -> None:
+    arrays = {"X": np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)}
+
+    seen, result = pieces_of(arrays, rows)
+
+    assert seen == pieces
+    np.testing.assert_array_equal(result, arrays["X"].sum(axis=1, dtype=np.int64))
+
+
+@pytest.mark.parametrize(
+    ("config", "rows"),
+    [
+        ({"max_batch_size": 8, "dynamic_batching": {}}, None),
+        ({"max_batch_size": 8, "dynamic_batching": {}, "parameters": {"cpu_rows_at_once": {"string_value": "2"}}}, 2),
+        # Its rows may depend on each other.
+        ({"max_batch_size": 8}, 0),
+        ({"max_batch_size": 0}, 0),
+    ],
+)
+def test_the_config_says_what_may_be_parted(config, rows) -> None:
+    assert rows_at_once(config) == rows
+
+
+def test_a_number_of_rows_that_is_none_is_refused() -> None:
+    parameters = {"cpu_rows_at_once": {"string_value": "few"}}
+    config = {"max_batch_size": 8, "dynamic_batching": {}, "parameters": parameters}
+
+    with pytest.raises(ValueError, match="cpu_rows_at_once: wanted a number of rows, 0 for all, got 'few'"):
+        rows_at_once(config)

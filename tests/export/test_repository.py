@@ -100,7 +100,7 @@ def test_a_config_of_tensorrt_becomes_one_of_onnx_and_says_what_went(repository:
     write_networks(repository, [(SERVED, graph())])
     config = read_config(model)
     assert (config.platform, config.backend, config.default_model_filename) == ("", "onnxruntime", "")
-    assert (config.instance_group[0].count, list(config.instance_group[0].profile)) == (2, [])
+    assert (config.instance_group[-1].count, list(config.instance_group[-1].profile)) == (2, [])
     assert config.optimization.priority == ModelConfig(optimization={"priority": 1}).optimization.priority
 
 

@@ -1,8 +1,8 @@
 """Untrained peakmap networks of every kind, exported into a copy of the shipped repository and served from it."""
 
 import shutil
+from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,17 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import TensorProto, helper
+from tiny_graphs import graph, tensor
 from torch import Tensor
 
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.pipelines.peakmap.rows import SLIDE_INPUTS
 from histoserve.client.wire import Outputs, Server
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
+from histoserve.export import commands
 from histoserve.export.commands import export, train
-from histoserve.export.graph import ServedGraph, onnx_from_module
+from histoserve.export.graph import ServedGraph, onnx_from_module, weights_sha256
 from histoserve.export.peakmap.extractors import KINDS
 from histoserve.export.peakmap.extractors.backbone import feature_shape
 from histoserve.export.peakmap.network import SIZES, Head, part_of, served
@@ -26,6 +29,8 @@ from histoserve.export.repository import GraphDoesNotFit, check_fit, read_config
 
 SHIPPED = Path(__file__).parents[3] / "model_repository"
 TIMEOUT_S = 60.0
+FEATURE = {"classifier": "pyramid", "detector": "map", "segmenter": "map"}
+"""What each kind of extractor hands on here; PyTorch's modules are tested with every pair."""
 
 
 def weights(kind: str, feature: str, types: int = 3) -> dict[str, Tensor]:
@@ -33,23 +38,73 @@ def weights(kind: str, feature: str, types: int = 3) -> dict[str, Tensor]:
     torch.manual_seed(0)
     extractor = KINDS[kind](types)
     extractor.shift += 5
+    # Of its own seed, so that extractors of every kind have one head and share its graphs.
+    torch.manual_seed(0)
     parts = {"extractor": extractor, "head": Head(feature_shape(feature), types)}
     return {f"{part}.{name}": tensor for part, each in parts.items() for name, tensor in each.state_dict().items()}
 
 
+GRAPHS: dict[tuple[str, str], onnx.ModelProto] = {}
+
+
+def graph_of(network: ServedGraph) -> onnx.ModelProto:
+    """Its export, made once: that takes seconds."""
+    key = network.model, weights_sha256(network.module)
+    if key not in GRAPHS:
+        GRAPHS[key] = onnx_from_module(network)
+    return GRAPHS[key]
+
+
+def exported(kind: str) -> list[tuple[ServedGraph, onnx.ModelProto]]:
+    return [(each, graph_of(each)) for each in served(weights(kind, FEATURE[kind]))]
+
+
+def exported_of_four_types() -> list[tuple[ServedGraph, onnx.ModelProto]]:
+    """Graphs that only say that they have four."""
+    result = []
+    of_four = served(weights("classifier", FEATURE["classifier"], types=4))
+    for (_, of_three), network in zip(exported("classifier"), of_four, strict=True):
+        changed = onnx.ModelProto.FromString(of_three.SerializeToString())
+        for each in (*changed.graph.input, *changed.graph.output):
+            if (axis := SIZES["types"].get(each.name)) is not None:
+                each.type.tensor_type.shape.dim[axis].dim_value = 4
+        result.append((network, changed))
+    return result
+
+
+def stages_of_peakmap(folder: Path) -> Path:
+    """Its stages and ensembles alone."""
+    for model in SHIPPED.glob("peakmap_*"):
+        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+    for network in ("network", "encoder", "classifier"):
+        shutil.rmtree(folder / f"peakmap_{network}", ignore_errors=True)
+    return folder
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """The stages and ensembles of peakmap alone."""
-    for model in SHIPPED.glob("peakmap_*"):
-        shutil.copytree(model, tmp_path / "repository" / model.name, ignore=shutil.ignore_patterns("*.onnx"))
-    for network in ("network", "encoder", "classifier"):
-        shutil.rmtree(tmp_path / "repository" / f"peakmap_{network}", ignore_errors=True)
-    return tmp_path / "repository"
+    return stages_of_peakmap(tmp_path / "repository")
 
 
-@cache
-def exported(types: int) -> list[tuple[ServedGraph, onnx.ModelProto]]:
-    return [(each, onnx_from_module(each)) for each in served(weights("classifier", "pyramid", types))]
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Of a pipeline for every kind of extractor, named after it."""
+    folder = tmp_path_factory.mktemp("kinds")
+    (folder / "all").mkdir()
+    for kind in KINDS:
+        repository = stages_of_peakmap(folder / kind)
+        torch.save(weights(kind, FEATURE[kind]), folder / "peakmap.pt")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(commands, "onnx_from_module", graph_of)
+            export("peakmap", folder / "peakmap.pt", repository)
+        for model in repository.iterdir():
+            named = model.rename(folder / "all" / model.name.replace("peakmap", kind))
+            config = named / "config.pbtxt"
+            config.write_text(config.read_text().replace('"peakmap_', f'"{kind}_'))
+    with LocalTriton(folder / "all", state=folder / "state") as triton:
+        server = Server(triton.grpc)
+        yield server
+        server.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,29 +112,20 @@ def tiles() -> np.ndarray:
     return tiles_of(smear_from_seed(7, (1024, 1024)).image)[1][:37]
 
 
-def rows_of(server: Server, tiles: np.ndarray) -> Outputs:
+def rows_of(kind: str, server: Server, tiles: np.ndarray) -> Outputs:
     regions = np.array([(128 * i, 0, 128, 128) for i in range(len(tiles))], np.float32)
     windows = {"REGION": regions, "WINDOW": regions, "MPP": np.array([0.5], np.float32)}
     request = {"TILE": [encode(tile, Encoding()) for tile in tiles], **windows}
-    return server.infer("peakmap_tiles", {**request, "FLOOR": np.full(3, -1, np.float32)}, TIMEOUT_S)
+    return server.infer(f"{kind}_tiles", {**request, "FLOOR": np.full(3, -1, np.float32)}, TIMEOUT_S)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "feature"), [("classifier", "map"), ("detector", "map"), ("detector", "pyramid"), ("segmenter", "map")]
-)
-def test_every_kind_is_exported_served_and_gives_peaks(
-    repository: Path, tmp_path: Path, tiles: np.ndarray, kind: str, feature: str
-) -> None:
-    torch.save(weights(kind, feature), tmp_path / "peakmap.pt")
-    export("peakmap", tmp_path / "peakmap.pt", repository)
-    assert sum(path.stat().st_size for path in repository.glob("*/1/model.onnx")) <= 12 * 2**20
-    with LocalTriton(repository, state=tmp_path / "state") as triton:
-        server = Server(triton.grpc)
-        rows = rows_of(server, tiles[:16])
-        answer = server.infer("peakmap_slide", {name: rows[name] for name in (*SLIDE_INPUTS, "NETWORK")}, TIMEOUT_S)
-        server.close()
-    assert rows["FEATURE_MAP"].shape[1:] == feature_shape(feature)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_exported_served_and_gives_peaks(server: Server, tiles: np.ndarray, kind: str) -> None:
+    rows = rows_of(kind, server, tiles[:16])
+    answer = server.infer(f"{kind}_slide", {name: rows[name] for name in (*SLIDE_INPUTS, "NETWORK")}, TIMEOUT_S)
+    assert sum(len(graph.SerializeToString()) for _, graph in exported(kind)) <= 12 * 2**20
+    assert rows["FEATURE_MAP"].shape[1:] == feature_shape(FEATURE[kind])
     assert bool((rows["BOX"][:, :, 4:] >= 0.5).any()) == (kind == "detector")
     assert (answer["PEAK_SCORE"] >= 0.5).all()
     np.testing.assert_allclose(answer["ATTENTION"].sum(1), 1, atol=1e-6)
@@ -88,14 +134,12 @@ def test_every_kind_is_exported_served_and_gives_peaks(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_tiles_row_does_not_depend_on_its_batch_to_the_last_bit(kind: str, tiles: np.ndarray) -> None:
-    network, encoder, _ = (
-        onnxruntime.InferenceSession(onnx_from_module(each).SerializeToString())
-        for each in served(weights(kind, "map"))
-    )
+    network, encoder, _ = (onnxruntime.InferenceSession(graph.SerializeToString()) for _, graph in exported(kind))
     outputs = ["SCORE", "FEATURE_MAP", "NETWORK", "BOX"]
     whole = network.run(outputs, {"IMAGE": tiles})
     whole += encoder.run(None, {"FEATURE_MAP": whole[1]})
-    for size in (1, 2, 3, 8, 31, 32):
+    # Of 37 tiles, so that the last parts are of 1 and of 5.
+    for size in (1, 2, 3, 32):
         for start in range(0, len(tiles), size):
             part = network.run(outputs, {"IMAGE": tiles[start : start + size]})
             part += encoder.run(None, {"FEATURE_MAP": part[1]})
@@ -108,14 +152,20 @@ def test_graphs_of_another_number_of_types_are_refused_by_name(repository: Path)
         r"types: .* 3 by .*FLOOR of peakmap_tiles, .*; 4 by POOLED of peakmap_classifier, SCORE of peakmap_network"
     )
     with pytest.raises(GraphDoesNotFit, match=message):
-        write_networks(repository, exported(types=4))
+        write_networks(repository, exported_of_four_types())
     assert not (repository / "peakmap_network").exists()
 
 
 def test_a_graph_of_another_number_of_types_does_not_load(repository: Path, tmp_path: Path) -> None:
-    write_networks(repository, exported(types=3))
-    graph = exported(types=4)[0][1].SerializeToString()
-    (repository / "peakmap_network" / "1" / "model.onnx").write_bytes(graph)
+    write_networks(repository, exported("classifier"))
+    nodes = [
+        helper.make_node("Shape", ["IMAGE"], ["batch"], start=0, end=1),
+        helper.make_node("Concat", ["batch", "types"], ["shape"], axis=0),
+        helper.make_node("ConstantOfShape", ["shape"], ["SCORE"]),
+    ]
+    image, score = tensor("IMAGE", TensorProto.UINT8, "N", 128, 128, 3), tensor("SCORE", TensorProto.FLOAT, "N", 4)
+    content = graph(nodes, [image], [score], {"types": np.array([4])})
+    (repository / "peakmap_network" / "1" / "model.onnx").write_bytes(content)
     with pytest.raises(LocalTritonError, match=r"output SCORE: the config says \[-1, 3\].*the graph \[-1, 4\]"):
         LocalTriton(repository, models=["peakmap_network"], state=tmp_path / "state").start()
 
@@ -134,7 +184,7 @@ def test_a_graph_of_another_number_of_types_does_not_load(repository: Path, tmp_
     ],
 )
 def test_models_of_one_pipeline_must_agree(repository: Path, model: str, edit: tuple[str, str], message: str) -> None:
-    write_networks(repository, exported(types=3))
+    write_networks(repository, exported("classifier"))
     path = repository / model / "config.pbtxt"
     path.write_text(path.read_text().replace(*edit))
     with pytest.raises(GraphDoesNotFit, match=message):
@@ -149,7 +199,7 @@ def test_an_encoder_must_take_all_peaks_and_the_zero_map_at_once(repository: Pat
         path.write_text(path.read_text().replace('"10"', f'"{k}"'))
     message = r"peakmap_encoder: max_batch_size 32 is too small, it gets types × k \+ 1 = 34 rows"
     with nullcontext() if fits else pytest.raises(GraphDoesNotFit, match=message):
-        write_networks(repository, exported(types=3))
+        write_networks(repository, exported("classifier"))
 
 
 def test_an_extractor_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -195,13 +195,13 @@ def test_the_head_learns_from_the_peaks_that_are_served() -> None:
 @pytest.mark.slow
 def test_a_whole_training_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {
-        "peakmap": {"SLIDES": {EXTRACTOR_SEED: 3, HEAD_SEED: 3, VALIDATION_SEED: 6}, "SIDE_PX": 512},
-        "extractor": {"STEPS": 2, "BATCH": 4},
-        "head": {"EPOCHS": 1, "STEPS": 2, "BATCH": 4, "VALIDATION_BAGS": 4},
+        "train": {"SLIDES": {EXTRACTOR_SEED: 3, HEAD_SEED: 3, VALIDATION_SEED: 6}, "SIDE_PX": 512},
+        "train_extractor": {"STEPS": 2, "BATCH": 4},
+        "train_head": {"EPOCHS": 1, "STEPS": 2, "BATCH": 4, "VALIDATION_BAGS": 4},
     }
     for module, constants in small.items():
         for name, value in constants.items():
-            monkeypatch.setattr(f"histoserve.export.training.{module}.{name}", value)
+            monkeypatch.setattr(f"histoserve.export.peakmap.{module}.{name}", value)
     weights = torch.load(train(tmp_path, epochs=2), weights_only=True)
     assert [graph.model for graph in served(weights)] == ["peakmap_network", "peakmap_encoder", "peakmap_classifier"]
     # The rows of the first run are read, not made again; the trained parts are taken as they are.

@@ -42,7 +42,7 @@ def test_a_part_looks_the_same_alone(image: np.ndarray, frame: tuple[int, int, i
 
 @pytest.mark.parametrize("mpp", [0.1, 0.25, 2.0])
 def test_blocks_make_up_the_whole_at_any_resolution(mpp: float) -> None:
-    drawn_whole, drawn_in_blocks = (smear(4, (3000, 3000), mpp, "high_grade") for _ in range(2))
+    drawn_whole, drawn_in_blocks = (smear(4, (1500, 1500), mpp, "high_grade") for _ in range(2))
     x, y = (int(place) - 150 for place in drawn_whole.lesions[0][:2])
 
     whole = drawn_whole.draw((x, y, 300, 300))
@@ -63,7 +63,7 @@ def test_no_cell_reaches_farther_than_its_kind_says(kind: str) -> None:
     build, reach = BUILDERS[kind]
     dyes, mpp = condition(1).dyes, 0.5
 
-    pictures = [sprite(build(Random(seed), 100.0, 200.0), dyes, 0.0, mpp, Random(seed)) for seed in range(300)]
+    pictures = [sprite(build(Random(seed), 100.0, 200.0), dyes, 0.0, mpp, Random(seed)) for seed in range(100)]
 
     assert min(one.left * mpp - 100 for one in pictures) > -reach - 2 * mpp
     assert min(one.top * mpp - 200 for one in pictures) > -reach - 2 * mpp
@@ -95,16 +95,16 @@ def test_no_focus_is_worse_than_the_drawing_allows_for() -> None:
     assert 3 * (worst + _DEEP) <= _BLURRED
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_class_follows_from_the_cells_in_the_truth(seed: int) -> None:
-    slide = smear(seed, (3000, 2000), 0.5)
+    slide = smear(seed, SIZE, MPP)
 
     found = Counter(TYPES[one.type - 1] for one in slide.objects())
 
     assert {name: found[name] for name in ("ascus", "lsil", "hsil")} == slide.facts["counts"]
     grade = "high_grade" if found["hsil"] else "low_grade" if found["ascus"] + found["lsil"] else "negative"
     assert slide.slide_class == slide.facts["class"] == grade
-    assert found["normal"] > 50
+    assert found["normal"] > 10
     assert found["neutrophil"] > 0
 
 
@@ -138,7 +138,7 @@ def test_a_slide_without_room_is_negative_and_no_other_can_be_asked_for() -> Non
 
 
 def test_lesions_are_where_the_truth_has_them() -> None:
-    slide = smear(3, (2000, 2000), 0.5, "high_grade")
+    slide = smear(3, SIZE, MPP, "high_grade")
     nuclei = [(one.outline.mean(axis=0), TYPES[one.type - 1]) for one in slide.objects()]
 
     for x, y, name in slide.lesions:
@@ -148,7 +148,7 @@ def test_lesions_are_where_the_truth_has_them() -> None:
 
 
 def test_nuclei_have_the_sizes_of_their_types() -> None:
-    slides = [smear(seed, (2500, 2500), 0.5, grade) for seed in range(4) for grade in CLASSES[1:]]
+    slides = [smear(seed, SIZE, MPP, grade) for seed in range(4) for grade in CLASSES[1:]]
     sizes: dict[int, list[float]] = {}
     for one in (one for slide in slides for one in slide.objects()):
         sizes.setdefault(one.type, []).append(area(one.outline) * 0.25 / 45)
@@ -162,8 +162,8 @@ def test_nuclei_have_the_sizes_of_their_types() -> None:
 
 
 def test_nuclei_are_darker_than_their_cells_and_darkest_in_high_grade_lesions() -> None:
-    slide = smear(8, (1400, 1400), 0.5, "high_grade")
-    density = -np.log(np.maximum(slide.draw((0, 0, 1400, 1400))[:, :, 0], 1) / 250)
+    slide = smear(8, (700, 700), 0.5, "high_grade")
+    density = -np.log(np.maximum(slide.draw((0, 0, 700, 700))[:, :, 0], 1) / 250)
     shades: dict[int, list[float]] = {}
     for one in slide.objects():
         x, y = np.floor(one.outline.min(axis=0)).astype(int) - 1
@@ -185,7 +185,7 @@ def test_overlapping_cells_let_light_through(image: np.ndarray) -> None:
 
 
 def test_conditions_differ_from_slide_to_slide() -> None:
-    slides = [smear(seed, (400, 400), 0.5).draw((0, 0, 400, 400)) for seed in range(8)]
+    slides = [smear(seed, (200, 200), 0.5).draw((0, 0, 200, 200)) for seed in range(8)]
 
     glass = [tuple(np.median(slide.reshape(-1, 3), axis=0)) for slide in slides]
 

@@ -2,8 +2,8 @@
 
 load:     config ─┐                                                mismatch → the model does not load
           graph  ─┴▶ contract ─▶ session
-requests: arrays ─▶ shapes checked ─▶ merged ─▶ session ─▶ split ─▶ responses
-                         │ wrong: INVALID_ARG           │ fails: INTERNAL without details, which are logged
+requests: arrays ─▶ shapes checked ─▶ merged ─▶ pieces ─▶ session ─▶ split ─▶ responses
+                         │ wrong: INVALID_ARG                     │ fails: INTERNAL without details, which are logged
                          └──── either for that request alone
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import triton_python_backend_utils as pb_utils
 
 from histoserve.deploy.local.backends.onnxruntime.batch import Arrays, Result, run_merged
 from histoserve.deploy.local.backends.onnxruntime.contract import mismatches, shape_mismatch
+from histoserve.deploy.local.backends.onnxruntime.pieces import rows_at_once, run_in_pieces
 from histoserve.deploy.local.backends.onnxruntime.session import graph_file, open_session, run_options
 
 
@@ -35,6 +37,7 @@ class TritonPythonModel:
             self._run_options = run_options(config)
             kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
             self._session = open_session(graph, config, kind, device)
+            self._rows = rows_at_once(config) if self._session.get_providers()[0] == "CPUExecutionProvider" else 0
         except Exception as error:
             raise pb_utils.TritonModelException(f"{graph}: {error}") from error
         inputs = self._session.get_inputs()
@@ -51,7 +54,8 @@ class TritonPythonModel:
         arrays = [_arrays_of(request) for request in requests]
         refusals = [self._refusal(each) for each in arrays]
         accepted = [each for each, refusal in zip(arrays, refusals, strict=True) if refusal is None]
-        results = iter(run_merged(accepted, self._run, self._max_batch_size))
+        run = partial(run_in_pieces, self._run, rows=self._rows)
+        results = iter(run_merged(accepted, run, self._max_batch_size))
         return [
             self._response(next(results)) if refusal is None else _failed(refusal, pb_utils.TritonError.INVALID_ARG)
             for refusal in refusals

@@ -1,8 +1,8 @@
 """An ONNX Runtime session as a Triton config asks for it.
 
 Keys and meanings are those of NVIDIA's C++ backend (github.com/triton-inference-server/onnxruntime_backend), so that a
-config works with either. Threads: without `intra_op_thread_count`, or with 0, ONNX Runtime takes one per physical core
-*for each instance*, so several instances on a CPU want the count set.
+config works with either; `enable_mem_pattern` alone is off unless told. Threads: without `intra_op_thread_count`, or
+with 0, ONNX Runtime takes one per physical core *for each instance*, so several instances on a CPU want the count set.
 """
 
 from __future__ import annotations
@@ -88,8 +88,9 @@ def session_options(config: Mapping[str, Any]) -> ort.SessionOptions:
     arena, pattern = (_parameter(config, key) for key in ("enable_mem_arena", "enable_mem_pattern"))
     if arena is not None:
         options.enable_cpu_mem_arena = _choice("enable_mem_arena", arena.lower(), SWITCHES)
-    if pattern is not None:
-        options.enable_mem_pattern = _choice("enable_mem_pattern", pattern.lower(), SWITCHES)
+    # Unless told, none: a pattern is one block of memory for each shape, kept beside the arena. The nuclei network held
+    # 635 MiB with them after batches of 4, 365 without, and was as fast.
+    options.enable_mem_pattern = _choice("enable_mem_pattern", (pattern or "0").lower(), SWITCHES)
     for key in SESSION_ENTRIES:
         value = _parameter(config, key)
         if value is not None:
