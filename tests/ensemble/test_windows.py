@@ -139,3 +139,13 @@ def test_all_pixels_of_a_request_are_bounded() -> None:
         ValueError, match=r"1 windows of 1024 pixels, 2048 of them covered, .* pictures of 2048; at most 2000"
     ):
         windows([part(0, 0, 32, 32), part(0, 0, 32, 32, 1.0)], (0.1, 0, 32, 32), max_pixels=2000)
+
+
+@pytest.mark.parametrize("whole", [float, round], ids=["as they are", "rounded to level-0 pixels"])
+@pytest.mark.parametrize("l0_px", [3.98734, 16.00311])
+def test_far_out_on_a_level_of_an_odd_scale_pictures_still_lie_side_by_side(whole: type, l0_px: float) -> None:
+    x = 24 * 900
+    pictures = [(data, (w_x + x, w_y + x, *size)) for data, (w_x, w_y, *size) in tiles(24)[:2]]
+    placed = [(data, tuple(whole(each * l0_px) for each in region)) for data, region in pictures]
+    window = tuple(whole(each * l0_px) for each in (x + 10, x, 24, 24))
+    assert (windows(placed, window)[0] == sent_whole(10, 0, 24)).all()
