@@ -33,12 +33,13 @@ from histoserve.client.results.result_json import (
 )
 from histoserve.client.results.source import source_of
 from histoserve.client.resume import answers_in, bound_to
-from histoserve.client.session import IN_FLIGHT, Session, Work, batch_for, believing
+from histoserve.client.session import Session, believing
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.stream import FailedTile, Width
 from histoserve.client.survey import Survey, survey_slide
 from histoserve.client.tissue import Tissue, find_tissue
 from histoserve.client.traffic import Traffic
+from histoserve.client.work import IN_FLIGHT, Work, batch_for
 
 READERS = max(1, min(4, os.cpu_count() or 1))
 """Reading is the client's bottleneck; more than four threads wait for the same file."""

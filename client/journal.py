@@ -44,6 +44,9 @@ class Span(NamedTuple):
     end: int
 
 
+NOTHING = Span(0, 0)
+
+
 class Answer(Mapping[str, NDArray[Any]]):
     """The outputs of one request, by name; each is read when it is asked for, and takes no memory of its own."""
 
@@ -75,12 +78,10 @@ class Answer(Mapping[str, NDArray[Any]]):
         return len(self._head()["arrays"])
 
     def _head(self) -> dict[str, Any]:
-        start = self._body.start + HEAD_BYTES
-        head: dict[str, Any] = json.loads(bytes(self._journal.view(Span(start, start + self._head_length()))))
-        return head
+        return self._journal.head(self._body)
 
     def _head_length(self) -> int:
-        return int.from_bytes(self._journal.view(Span(self._body.start, self._body.start + HEAD_BYTES)), "little")
+        return self._journal.head_length(self._body)
 
 
 class Journal:
@@ -93,8 +94,9 @@ class Journal:
         self._file = file
         self._bound = _as_json({"format": str(FORMAT), **bound})
         self._map: mmap.mmap | None = None
+        self._head: tuple[Span, dict[str, Any]] = NOTHING, {}
         self._synced = time.monotonic()
-        self._recent: tuple[Span, bytes] = Span(0, 0), b""
+        self._recent: tuple[Span, bytes] = NOTHING, b""
         """The record's body that was written last."""
         bodies = self._whole_records()
         if bodies and bytes(self.view(bodies[0])) == self._bound:
@@ -107,6 +109,7 @@ class Journal:
         """Forgets all answers, and whatever else was in the file; views of them must not be used any more."""
         self.answers = []
         self._map = None
+        self._forget()
         self._end, self._digest = 0, b""
         os.ftruncate(self._file, 0)
         self._write(self._bound)
@@ -135,7 +138,7 @@ class Journal:
     def drop_last(self) -> None:
         """Forgets what was appended last."""
         self._end, self._digest = self._before
-        self._recent = Span(0, 0), b""
+        self._forget()
         os.ftruncate(self._file, self._end)
 
     def view(self, part: Span) -> memoryview:
@@ -150,9 +153,24 @@ class Journal:
             self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
         return memoryview(self._map)[part.start : part.end]
 
+    def head(self, body: Span) -> dict[str, Any]:
+        """Of an answer; the last one is remembered, since its arrays are mostly asked for together."""
+        if self._head[0] != body:
+            start = body.start + HEAD_BYTES
+            text = bytes(self.view(Span(start, start + self.head_length(body))))
+            self._head = body, json.loads(text)
+        return self._head[1]
+
+    def head_length(self, body: Span) -> int:
+        """In bytes."""
+        return int.from_bytes(self.view(Span(body.start, body.start + HEAD_BYTES)), "little")
+
     def close(self) -> None:
         """Lets go of the file, not of what is in it."""
         os.close(self._file)
+
+    def _forget(self) -> None:
+        self._recent, self._head = (NOTHING, b""), (NOTHING, {})
 
     def _write(self, body: bytes) -> Span:
         digest = _digest(self._digest, body)

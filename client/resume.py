@@ -14,7 +14,7 @@ from histoserve.client.journal import Bound, Journal, bound_of, open_journal
 from histoserve.client.results.folder import JOURNAL, ResultFolder
 from histoserve.client.results.result_json import client_version
 from histoserve.client.results.source import Source
-from histoserve.client.session import Work
+from histoserve.client.work import Work
 
 
 def bound_to(source: Source, level: int, encoding: Encoding, work: Work) -> Bound:

@@ -4,7 +4,7 @@
 
 For software that has no file yet, such as a scanner's that sends while it scans:
 
-    with connect(["localhost:8001"], "nuclei", deadline=60) as wire:
+    with connect(["localhost:8001"], ["nuclei"], deadline=60) as wire:
         work = work_for(wire.contract("nuclei"), mpp=0.25, l0_size=(80_000, 60_000))
         with Session(wire, work) as session:
             for tile in work.tiles:  # in whatever order they are scanned
@@ -13,31 +13,21 @@ For software that has no file yet, such as a scanner's that sends while it scans
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 
-from histoserve.client.contract import Contract
 from histoserve.client.errors import Internal, Lost, OutputError, Refused, ServerError
-from histoserve.client.grid import PlannedTile, Rectangle, grid, tile_size
+from histoserve.client.grid import PlannedTile, Rectangle
 from histoserve.client.journal import Answer, Journal, passing_journal
 from histoserve.client.network import OneNetwork, OtherNetwork
 from histoserve.client.pipelines import rows_of
-from histoserve.client.stream import DEADLY_TILES, FailedTile, Picture, Steps, Stream, Width
+from histoserve.client.stream import DEADLY_TILES, FailedTile, Picture, Steps, Stream
 from histoserve.client.wire import Arrays, Outputs
-
-REQUEST_BYTES = 16 * 2**20
-"""Uncompressed pixels in a request, unless told otherwise: larger ones save nothing and hold up others."""
-
-UNLIMITED_BATCH = 32
-"""Tiles in a request where the contract sets no limit."""
-
-IN_FLIGHT = 4
-"""Requests at a time: some are computed while others travel."""
+from histoserve.client.work import Work
 
 
 class Asked(Protocol):
@@ -71,31 +61,6 @@ class Nobody:
 
 
 NOBODY = Nobody()
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a session is there for."""
-
-    contract: Contract
-    """Of the pipeline."""
-    mpp: float
-    """µm per level-0 px of the slide."""
-    tiles: Sequence[PlannedTile]
-    """All that may be pushed."""
-    width: Width
-
-
-def work_for(contract: Contract, mpp: float, l0_size: tuple[int, int], in_flight: int = IN_FLIGHT) -> Work:
-    """All tiles of a slide of (width, height) px; raises ValueError if the pipeline cannot be used at this `mpp`."""
-    size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, mpp)
-    batch = batch_for(contract, 3 * size.side**2)
-    return Work(contract, mpp, list(grid(*l0_size, size)), Width(batch, in_flight))
-
-
-def batch_for(contract: Contract, tile_bytes: float) -> int:
-    """Tiles in a request: as many as the contract allows, within reason."""
-    return max(1, min(contract.max_batch or UNLIMITED_BATCH, int(REQUEST_BYTES / tile_bytes)))
 
 
 class Session:

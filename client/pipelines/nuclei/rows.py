@@ -1,6 +1,6 @@
 """Nuclei: the rows of the tiles, one of each nucleus that two tiles saw, and what is written of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,21 +76,21 @@ class Rows:
         Rows are read where they lie, a field at a time, and only what is written of a nucleus is held afterwards: its
         outline stays where it is.
         """
-        sorting = {name: self._field(name) for name in ROW}
+        sorting = self._fields(ROW)
         # By tile, then by position: what is sent does not depend on when a row came.
         order = _order(sorting, ROW)
         inside = np.concatenate([np.empty(0), *(batch.inside() for batch in self._batches)])
         near = order[_near_seam(inside)[order]]
         keep: NDArray[np.bool_] = np.ones(len(order), np.bool_)
         if len(near):
-            answer = infer(self._slide_model, {name: self._field(name, near) for name in FIELDS})["KEEP"]
+            answer = infer(self._slide_model, self._fields(FIELDS, near))["KEEP"]
             if answer.shape != near.shape:
                 raise ServerError(f"{self._slide_model} answered KEEP {answer.shape} to {len(near)} rows.")
             keep[near] = answer
         kept = order[keep[order]]
         kept = kept[_order({name: sorting[name][kept] for name in PLACE}, PLACE)]
         del sorting
-        self._nuclei = {name: self._field(name, kept) for name in WRITTEN}
+        self._nuclei = self._fields(WRITTEN, kept)
         self._contours = _Contours(
             [batch.outputs["CONTOUR"] for batch in self._batches],
             [batch.outputs["CONTOUR_END"] for batch in self._batches],
@@ -135,21 +135,20 @@ class Rows:
     def _counts(self) -> NDArray[np.int64]:
         return np.bincount(self._nuclei["TYPE"], minlength=len(self._types) + 1)[1:]
 
-    def _field(self, name: str, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
-        """Of all rows in the order in which they came, or of these."""
-        dtype, shape = FIELDS[name]
+    def _fields(self, names: Iterable[str], rows: NDArray[np.int64] | None = None) -> Outputs:
+        """Of these rows, or of all, counted as they came; of one request after the other, so that each is met once."""
         starts = np.cumsum([0, *(batch.count for batch in self._batches)])
-        if rows is None:
-            field: NDArray[Any] = np.empty((starts[-1], *shape), dtype)
-            for batch, start in zip(self._batches, starts, strict=False):
-                field[start : start + batch.count] = batch.field(name)
-            return field
-        field = np.empty((len(rows), *shape), dtype)
+        rows = np.arange(starts[-1]) if rows is None else rows
+        fields: dict[str, NDArray[Any]] = {
+            name: np.empty((len(rows), *FIELDS[name][1]), FIELDS[name][0]) for name in names
+        }
         places = np.argsort(rows, kind="stable")
         ends = np.searchsorted(rows[places], starts)
         for batch, start, first, end in zip(self._batches, starts, ends, ends[1:], strict=False):
-            field[places[first:end]] = batch.field(name)[rows[places[first:end]] - start]
-        return field
+            own = places[first:end]
+            for name, field in fields.items():
+                field[own] = batch.field(name)[rows[own] - start]
+        return fields
 
 
 @dataclass(frozen=True)
@@ -184,16 +183,17 @@ class _Contours:
         self, points: Sequence[NDArray[np.float32]], ends: Sequence[NDArray[np.int32]], rows: NDArray[np.int64]
     ):
         """`points` and `ends` of each request, `rows` counted through all of them."""
-        self._points, self._ends, self._rows = points, ends, rows
-        self._starts = np.cumsum([0, *map(len, ends)])
+        self._points, self._ends = points, ends
+        starts = np.cumsum([0, *map(len, ends)])
+        self._batches = (np.searchsorted(starts, rows, "right") - 1).astype(np.int32)
+        self._own = (rows - starts[self._batches]).astype(np.int32)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._own)
 
     def __getitem__(self, i: int) -> NDArray[np.float32]:
-        row = self._rows[i]
-        batch = int(np.searchsorted(self._starts, row, "right")) - 1
-        own, ends = row - self._starts[batch], self._ends[batch]
+        batch, own = self._batches[i], self._own[i]
+        ends = self._ends[batch]
         return self._points[batch][ends[own - 1] if own else 0 : ends[own]]
 
 
