@@ -42,7 +42,7 @@ EVERY_TILES = {
     ),
     "MPP": Meaning(
         "µm per level-0 pixel of the slide, not of the picture. WINDOW's side × MPP must be the physical size above "
-        "within 2 %, or the request is refused with both numbers.",
+        "within 2 %, or the request is refused with both numbers; a pipeline without one takes NaN.",
         unit="µm/px",
     ),
     "NETWORK": Meaning(
