@@ -50,11 +50,16 @@ class PipelineRows(Protocol):
         """What `result` gave in a few words, for pictures and tables; that of a file read again too."""
 
 
+def names() -> list[str]:
+    """Of the pipelines that the client knows."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
 def rows_of(pipeline: str) -> type[PipelineRows]:
     """Raises WrongUsage for a pipeline that the client does not know."""
-    known = [module.name for module in pkgutil.iter_modules(__path__)]
+    known = names()
     if pipeline not in known:
-        raise WrongUsage(f"--pipeline {pipeline!r} is unknown; this client knows {', '.join(sorted(known))}.")
+        raise WrongUsage(f"--pipeline {pipeline!r} is unknown; this client knows {', '.join(known)}.")
     module = importlib.import_module(f"{__name__}.{pipeline}")
     rows: type[PipelineRows] = module.Rows
     return rows

@@ -26,8 +26,9 @@ SERVE_UNTIL_KILLED = """
 import signal, sys, time
 from pathlib import Path
 from histoserve.deploy.local.triton import LocalTriton
-# A shell lets its background processes ignore Ctrl-C, and so those that run these tests.
+# A shell lets its background processes ignore Ctrl-C, nohup a hang-up, and so those that run these tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with LocalTriton(Path(sys.argv[1]), models=["where"], state=Path(sys.argv[2])) as triton:
     print(triton.pid, triton.grpc, flush=True)
     time.sleep(600)
