@@ -15,10 +15,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 from tritonclient.utils import InferenceServerException
 
-from histoserve.deploy.local import wheel
-from histoserve.deploy.local.failure import failure_message
-from histoserve.deploy.local.models import models_of
-from histoserve.deploy.local.ports import ANY, Ports, chosen
+from histoserve.deploy.local.ports import ANY, chosen
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 NOW = np.zeros(1, np.float32)
@@ -289,83 +286,3 @@ def test_a_graceful_stop_lets_the_request_in_flight_finish(where, ask) -> None:
         where.stop(graceful=True)
 
     assert in_flight.result()["PID"].size == 1
-
-
-@pytest.mark.parametrize(("service", "option"), [("grpc", "--port"), ("http", "--http-port")])
-def test_a_port_in_use_is_refused_before_anything_starts(triton, repository, tmp_path, service, option) -> None:
-    port = int(triton.grpc.split(":")[1])
-
-    with pytest.raises(LocalTritonError, match=rf":{port} .*already.* choose another {option}$"):
-        LocalTriton(repository, models=["where"], ports=Ports(**{service: port}), state=tmp_path).start()
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ports_that_were_asked_for_are_given_and_the_others_differ() -> None:
-    asked = chosen(ANY)["http"]
-
-    ports = chosen(Ports(http=asked))
-
-    assert ports["http"] == asked
-    assert len(set(ports.values())) == 3
-
-
-def test_two_services_on_one_port_are_refused() -> None:
-    with pytest.raises(LocalTritonError, match="--port and --metrics-port are both 5000"):
-        chosen(Ports(grpc=5000, metrics=5000))
-
-
-def test_a_missing_wheel_says_how_to_install_it(monkeypatch) -> None:
-    def missing(name: str):
-        raise wheel.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(wheel.metadata, "distribution", missing)
-
-    with pytest.raises(LocalTritonError, match=r"pip install 'histoserve\[server\]'"):
-        wheel.TritonWheel.installed()
-
-
-def test_a_folder_without_a_config_is_no_model(tmp_path) -> None:
-    (tmp_path / "__pycache__").mkdir()
-    with pytest.raises(LocalTritonError, match=r"config\.pbtxt"):
-        models_of(tmp_path)
-
-    (tmp_path / "one").mkdir()
-    (tmp_path / "one" / "config.pbtxt").touch()
-    assert models_of(tmp_path) == ["one"]
-
-
-def test_a_failure_names_the_models_that_were_still_loading(tmp_path) -> None:
-    log = tmp_path / "log"
-    log.write_text('I1 1 a] "loading: quick:1"\nI1 1 a] "loading: slow:1"\nI1 1 a] "successfully loaded \'quick\'"\n')
-
-    message = failure_message("not ready", tmp_path, log)
-
-    assert "still loading: slow" in message
-    assert "still loading: quick" not in message
-
-
-def test_an_ensemble_without_its_network_is_left_out(tmp_path: Path) -> None:
-    step = 'ensemble_scheduling { step { model_name: "%s" } }  # model_name: "nowhere"'
-    for name, config in {"stage": "", "whole": step % "stage", "half": step % "network"}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.pbtxt").write_text(config)
-    assert models_of(tmp_path) == ["stage", "whole"]
-
-
-@pytest.mark.parametrize("config", [b"input [ { name: ", b'name: "\xff"'])
-def test_a_config_that_cannot_be_read_is_told_by_its_path_in_a_line(tmp_path: Path, config: bytes) -> None:
-    (tmp_path / "torn").mkdir()
-    (tmp_path / "torn" / "config.pbtxt").write_bytes(config)
-
-    with pytest.raises(LocalTritonError, match=r"torn/config\.pbtxt is no config of Triton's: ") as refusal:
-        models_of(tmp_path)
-
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_setting_of_a_newer_triton_is_left_to_the_server(tmp_path: Path) -> None:
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "config.pbtxt").write_text('invented_later { name: "x" }')
-
-    assert models_of(tmp_path) == ["new"]

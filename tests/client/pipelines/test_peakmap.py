@@ -2,109 +2,39 @@
 
 import json
 import threading
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from peak_wire import (
+    NO_FLOOR,
+    TILE_PX,
+    TYPES,
+    K,
+    Outputs,
+    PeakWire,
+    peak_contract,
+    rows,
+    slide_answer,
+    tiles_answer,
+    told,
+    without_network,
+)
 
 from histoserve.client.analyze import Order, Report, analyze
-from histoserve.client.contract import Contract, ModelRecord
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
-from histoserve.client.pipelines.peakmap.peaks import Peaks
 from histoserve.client.pipelines.peakmap.rows import Rows
 from histoserve.client.results.layers import Cards, Shapes
-from histoserve.ensemble.peakmap.filter import peakmap_filter
-from histoserve.ensemble.peakmap.pool import peakmap_pool
-from histoserve.ensemble.peakmap.select import peakmap_select
-
-TYPES, CLASSES = ("ascus", "lsil", "hsil"), ("negative", "low_grade", "high_grade")
-K, THRESHOLD, TILE_PX = 3, 0.5, 32
-NO_FLOOR = np.full(3, -1, np.float32)
-Outputs = dict[str, np.ndarray]
-
-
-def peak_contract() -> Contract:
-    parameters = {"tile_px": str(TILE_PX), "mpp": "0.5", "k": str(K), "threshold": str(THRESHOLD)}
-    parameters |= {"types": ", ".join(TYPES), "classes": ", ".join(CLASSES)}
-    return Contract("peakmap", parameters, ("TILE", "REGION", "FLOOR"), 4, (ModelRecord("peakmap_tiles", "1", None),))
-
-
-@dataclass
-class PeakWire:
-    """Fits `connect.Wire`; a tile's scores are its mean red, green and blue in 0-1."""
-
-    floor: bool = True
-    """False: the server is told none."""
-    network: Callable[[int], int] = lambda request: 7
-    floors: list[np.ndarray] = field(default_factory=list)
-
-    def versions(self) -> list[str]:
-        return ["peaks 1.0"]
-
-    def contract(self, pipeline: str) -> Contract:
-        return peak_contract()
-
-    def record(self) -> list[dict[str, Any]]:
-        return []
-
-    def stop(self) -> None: ...
-
-    def infer(self, model: str, arrays: Any) -> Outputs:
-        if model == "peakmap_slide":
-            return slide_answer(arrays)
-        self.floors.append(arrays["FLOOR"])
-        images = [cv2.imdecode(np.frombuffer(tile, np.uint8), cv2.IMREAD_COLOR) for tile in arrays["TILE"]]
-        score = np.array([image.mean(axis=(0, 1))[::-1] / 255 for image in images], np.float32)
-        network = self.network(len(self.floors))
-        return tiles_answer(arrays["REGION"], score, arrays["FLOOR"] if self.floor else NO_FLOOR, network)
 
 
 def place(order: Order) -> Path:
     """Of the result."""
     return order.out / order.slide.stem / order.pipeline
-
-
-def boxes_of(score: np.ndarray) -> np.ndarray:
-    """In each tile the same box, of the tile's scores."""
-    place = np.broadcast_to(np.float32([0.25, 0.5, 0.25, 0.125]), (len(score), 4))
-    return np.concatenate((place, score), axis=1)[:, None]
-
-
-def tiles_answer(region: np.ndarray, score: np.ndarray, floor: np.ndarray, network: int = 7, k: int = K) -> Outputs:
-    maps = score.astype(np.float16)[:, :, None, None].repeat(16, 3)
-    networks = np.full((len(score), 1), network, np.int32)
-    kept = peakmap_filter(
-        score, maps, region, networks, networks, boxes_of(score), floor, identity=1, k=k, threshold=THRESHOLD
-    )
-    return {"TILE_REGION": kept.pop("REGION"), **kept, "NETWORK": networks}
-
-
-def without_network(answer: Outputs) -> Outputs:
-    """As a pipeline's rows get it: the network is checked before."""
-    return {name: array for name, array in answer.items() if name != "NETWORK"}
-
-
-def told(rows: Outputs) -> Outputs:
-    return {**rows, "NETWORK": np.array([[7]], np.int32)}
-
-
-def slide_answer(rows: Outputs) -> Outputs:
-    columns = (rows[name] for name in ("TILE_REGION", "SCORE", "FEATURE_MAP", "NETWORK"))
-    peaks = peakmap_select(*columns, k=K, threshold=THRESHOLD)
-    embedding = peaks["PEAK_MAP"][:, :, 0, 0].astype(np.float32)
-    pooled = peakmap_pool(embedding, embedding[:, :1] * 8, peaks["PEAK_INDEX"])
-    grade = 2 if peaks["PEAK_SCORE"][2, 0] >= 0 else int((peaks["PEAK_SCORE"] >= 0).any())
-    probability = np.where(np.arange(3) == grade, 0.8, 0.1).astype(np.float32)
-    names = ("PEAK_REGION", "PEAK_SCORE")
-    return {"PROBABILITY": probability, "ATTENTION": pooled["ATTENTION"], **{name: peaks[name] for name in names}}
 
 
 def finished(score: float) -> Rows:
@@ -143,63 +73,6 @@ def order(tmp_path: Path) -> Order:
 
 def run(order: Order, wire: Any = None) -> Report:
     return analyze(order, lambda: nullcontext(wire or PeakWire()), Silent())
-
-
-def rows(*tiles: tuple[int, float], score_of_others: float = 0) -> Outputs:
-    """Rows of tiles in a line, each (x, score of the first type)."""
-    score = np.array([(score, score_of_others, 0) for _, score in tiles], np.float32).reshape(-1, 3)
-    return {
-        "TILE_REGION": np.array([(x, 0, 1, 1) for x, _ in tiles], np.float32).reshape(-1, 4),
-        "SCORE": score,
-        "FEATURE_MAP": score.astype(np.float16)[:, :, None, None],
-        "BOX": boxes_of(score),
-    }
-
-
-def test_the_floor_is_the_score_of_the_kth_best() -> None:
-    peaks = Peaks(3, 2, 0.5)
-    floors = []
-    for tile in [(0, 0.6), (1, 0.4), (0, 0.6), (2, 0.9), (3, 0.7), (4, 0.65)]:
-        peaks.add(rows(tile))
-        floors.append(round(float(peaks.floor[0]), 2))
-    assert floors == [-1, -1, -1, 0.6, 0.7, 0.7]
-    assert peaks.floor.tolist()[1:] == [-1, -1]
-    assert peaks.rows is not None
-    assert peaks.rows["TILE_REGION"][:, 0].tolist() == [2, 3]
-
-
-@given(seed=st.integers(0, 10**6), count=st.integers(0, 150), k=st.integers(1, 5))
-@settings(max_examples=100, deadline=None)
-def test_what_is_kept_gives_the_peaks_of_the_whole_slide(seed: int, count: int, k: int) -> None:
-    random = np.random.default_rng(seed)
-    place, score = random.permutation(count), (random.integers(0, 9, (count, 3)) / 8).astype(np.float32)
-    region = np.column_stack((place % 5, place // 5, np.ones((count, 2)))).astype(np.float32)
-    peaks, last = Peaks(3, k, THRESHOLD), NO_FLOOR
-    for part in np.array_split(np.repeat(np.arange(count), 2), random.integers(1, 9)):
-        if len(part):
-            peaks.add(without_network(tiles_answer(region[part], score[part], peaks.floor_for(region[part]), k=k)))
-        assert (peaks.floor >= last).all()
-        last = peaks.floor
-    whole = without_network(tiles_answer(region, score, NO_FLOOR, k=k))
-    kept = peaks.rows or {name: array[:0] for name, array in whole.items()}
-    assert len(kept["SCORE"]) <= 3 * k
-    for name, array in whole.items():
-        assert array.tobytes() == kept[name].tobytes()
-
-
-@pytest.mark.parametrize(
-    ("second", "message"),
-    [
-        (rows((0, 0.7)), "two rows with a different SCORE for one tile"),
-        ({**rows((0, 0.6)), "FEATURE_MAP": np.ones((1, 3, 1, 1), np.float16)}, "different FEATURE_MAP"),
-    ],
-)
-def test_rows_that_contradict_those_before_change_nothing(second: Outputs, message: str) -> None:
-    peaks = Peaks(3, 1, 0.5)
-    peaks.add(rows((0, 0.6)))
-    with pytest.raises(ValueError, match=message):
-        peaks.add(second)
-    assert peaks.floor[0] == np.float32(0.6)
 
 
 def test_requests_may_ask_for_the_floor_while_rows_are_taken() -> None:
@@ -366,14 +239,6 @@ def test_a_class_more_than_the_configs_say_is_refused() -> None:
     collected.take([PlannedTile(0, (0, 0, 1, 1), (0, 0, 1, 1))], rows((0, 0.6)))
     with pytest.raises(ServerError, match=r"PROBABILITY \(4,\), wanted \(3,\)"):
         collected.finish(lambda model, arrays: {**slide_answer(told(arrays)), "PROBABILITY": np.ones(4, np.float32)})
-
-
-def test_the_floor_is_above_equal_scores_behind_the_last_peak() -> None:
-    peaks = Peaks(3, 2, 0.5)
-    peaks.add(rows((4, 0.75), (6, 0.75), score_of_others=0.5))
-    floors = {x: peaks.floor_for(rows((x, 0), (9, 0))["TILE_REGION"])[0] for x in (5, 6, 7)}
-    assert floors == {5: np.float32(0.75), 6: np.float32(0.75), 7: np.nextafter(np.float32(0.75), np.float32(1))}
-    assert peaks.floor_for(rows((7, 0))["TILE_REGION"])[2] == -1
 
 
 def test_the_floor_holds_back_nearly_all_rows_of_a_large_slide(order: Order) -> None:
