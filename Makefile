@@ -52,8 +52,11 @@ $(IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
 
+# The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
+PAGES := tests/test_readme.py
 test: lint
-	$(PYTEST)
+	$(PYTEST) --ignore $(PAGES)
+	$(BIN)/pytest $(PAGES)
 
 quick: lint
 	$(PYTEST) -m "not slow"
