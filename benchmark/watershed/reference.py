@@ -110,12 +110,20 @@ def without_enclosed(labels: Labels) -> Labels:
     changed = True
     while changed:
         changed = False
+        boxes = ndimage.find_objects(labels)
         for label in np.unique(labels[labels > 0]):
-            inside = labels == label
-            beside = np.unique(labels[ndimage.binary_dilation(inside) & ~inside])
+            part = labels[tuple(slice(side.start - 1, side.stop + 1) for side in boxes[label - 1])]
+            inside = part == label
+            beside = np.unique(part[ndimage.binary_dilation(inside) & ~inside])
             if len(beside) == 1 and beside[0] > 0:
-                labels[inside], changed = beside[0], True
+                part[inside], changed = beside[0], True
+                boxes[beside[0] - 1] = union(boxes[label - 1], boxes[beside[0] - 1])
     return labels[1:-1, 1:-1]
+
+
+def union(*boxes: tuple[slice, ...]) -> tuple[slice, ...]:
+    """The smallest box that holds all."""
+    return tuple(slice(min(s.start for s in each), max(s.stop for s in each)) for each in zip(*boxes, strict=True))
 
 
 def split(inside: NDArray[np.bool_], ratio: float) -> Labels:

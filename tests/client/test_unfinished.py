@@ -135,7 +135,7 @@ def test_a_tile_whose_rows_are_not_finite_costs_itself_only(
 
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from histoserve.client import cli
 from histoserve.client.results.folder import ResultFolder
@@ -148,6 +148,8 @@ def hold(out: str) -> None:
         print("writing", flush=True)
         time.sleep(60)
 
+# A shell lets its background processes ignore Ctrl-C, and so those that run these tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["histoserve", "hold", sys.argv[1]]
 cli.main()
 """
