@@ -78,7 +78,7 @@ lint: .venv/.all
 	@touch $@
 
 .venv/.all: .venv/.server
-	$(PIP_INSTALL) --editable '.[server,export,dev]'
+	$(PIP_INSTALL) --editable '.[server,view,export,dev]'
 	@touch $@
 
 clean:

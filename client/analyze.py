@@ -29,6 +29,7 @@ from histoserve.client.results.result_json import (
     describe_models,
     describe_slide,
     describe_tiles,
+    now,
     write_result,
 )
 from histoserve.client.results.source import source_of
@@ -169,6 +170,7 @@ def analyze(
         result = {
             "schema": SCHEMA,
             "histoserve": client_version(),
+            "finished": now(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},
             "encoding": str(order.encoding),
@@ -251,8 +253,9 @@ def _batch(wanted: int | None, contract: Contract, tile_bytes: float) -> int:
 
 
 def _seen(slide: Slide, plan: Plan, session: Session) -> Seen:
-    tissue, not_seen = plan.tissue, [failed.tile.core for failed in session.failed]
-    return Seen(plan.thumbnail, slide.l0_size[0], session.work.mpp, tissue.mask, tissue.raster.side, not_seen)
+    tissue, seen, not_seen = plan.tissue, session.answered, [failed.tile for failed in session.failed]
+    cores = [tile.core for tile in seen], [tile.core for tile in not_seen]
+    return Seen(plan.thumbnail, slide.l0_size[0], session.work.mpp, tissue.mask, tissue.raster.side, *cores)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def one_call(slides: Path, server: LocalTriton, tmp_path_factory: pytest.TempPat
 def results(out: Path) -> dict[str, Any]:
     """All that does not depend on when and how a slide travelled."""
     files = {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.*")) if path.is_file()}
-    passing = ("seconds", "transfer", "servers")
+    passing = ("finished", "seconds", "transfer", "servers")
     return {
         name: {key: each for key, each in json.loads(data).items() if key not in passing}
         if name.endswith("result.json")

@@ -1,4 +1,4 @@
-"""The files that layers become: `<pipeline>.geojson`, `overview.png`, and a contact sheet for cards."""
+"""The files that layers become: `<pipeline>.geojson`, `layers.json`, `overview.png`, a contact sheet for cards."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from histoserve.client.results.geojson import write_geojson
 from histoserve.client.results.layers import Cards, Layer
+from histoserve.client.results.layers_json import LAYERS, Background, write_layers
 from histoserve.client.results.pictures.contact_sheet import write_contact_sheet
 from histoserve.client.results.pictures.cutting import cut
 from histoserve.client.results.pictures.legend import Titles
@@ -28,8 +29,9 @@ def write_files(path: Callable[[str], Path], slide: Slide, seen: Seen, findings:
     """Each where `path` of its name says; raises OSError if one cannot be written."""
     of = f"{findings.pipeline}/{slide.name}"
     titles = Titles(slide.name, findings.pipeline, findings.words)
-    write_geojson(path(f"{findings.pipeline}.geojson"), of, findings.layers, slide.viewer_origin)
-    write_overview(path("overview.png"), seen, titles, findings.layers)
+    features = write_geojson(path(f"{findings.pipeline}.geojson"), of, findings.layers, slide.viewer_origin)
+    part = write_overview(path("overview.png"), seen, titles, findings.layers)
+    write_layers(path(LAYERS), findings.words, findings.layers, features, Background(part, seen.seen, seen.not_seen))
     for layer in findings.layers:
         if isinstance(layer, Cards):
             write_contact_sheet(path(f"{layer.name}.png"), partial(cut, slide), seen.mpp, titles, layer)

@@ -33,8 +33,10 @@ START = '{"type":"Feature"'
 """Of every feature's text."""
 
 
-def write_geojson(path: Path, of: str, layers: Iterable[Layer], origin: tuple[int, int] = (0, 0)) -> None:
+def write_geojson(path: Path, of: str, layers: Iterable[Layer], origin: tuple[int, int] = (0, 0)) -> list[int]:
     """One feature a line, each written as it comes: a slide's million nuclei are never one text in memory.
+
+    Returns how many of each layer; they stand in the order of the layers.
 
     Each gets an `id`, a UUID as QuPath wants it, that follows from its text and from `of`, the pipeline and the slide:
     the same result has the same ones, so QuPath notices when it is imported twice. Places in the file count from
@@ -44,23 +46,26 @@ def write_geojson(path: Path, of: str, layers: Iterable[Layer], origin: tuple[in
     named = f'"histoserve_origin": [{origin[0]}, {origin[1]}], ' if any(origin) else ""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f'{{"type": "FeatureCollection", {named}"features": [')
-        separator = "\n"
-        for feature in _features(layers, np.array(origin, np.float64)):
-            text = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            # Put in as text: making the text a second time would take as long as all the rest.
-            file.write(f'{separator}{START},"id":"{uuid.uuid5(namespace, text)}"{text[len(START) :]}')
-            separator = ",\n"
+        separator, written = "\n", []
+        for layer in layers:
+            count = 0
+            for feature in _features(layer, np.array(origin, np.float64)):
+                text = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+                # Put in as text: making the text a second time would take as long as all the rest.
+                file.write(f'{separator}{START},"id":"{uuid.uuid5(namespace, text)}"{text[len(START) :]}')
+                separator, count = ",\n", count + 1
+            written.append(count)
         file.write("\n]}\n")
+    return written
 
 
-def _features(layers: Iterable[Layer], origin: NDArray[np.float64]) -> Iterator[Feature]:
-    for layer in layers:
-        if isinstance(layer, Shapes):
-            yield from _of_shapes(layer, origin)
-        elif isinstance(layer, Grid):
-            yield from _of_grid(layer, origin)
-        elif isinstance(layer, Arrows):
-            yield from _of_arrows(layer, origin)
+def _features(layer: Layer, origin: NDArray[np.float64]) -> Iterator[Feature]:
+    if isinstance(layer, Shapes):
+        yield from _of_shapes(layer, origin)
+    elif isinstance(layer, Grid):
+        yield from _of_grid(layer, origin)
+    elif isinstance(layer, Arrows):
+        yield from _of_arrows(layer, origin)
 
 
 def _of_shapes(shapes: Shapes, origin: NDArray[np.float64]) -> Iterator[Feature]:

@@ -1,6 +1,7 @@
 """`result.json`: what was analysed, with what, how far it came, and the result."""
 
 import json
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,11 @@ def client_version() -> str:
         return metadata.version("histoserve")
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def now() -> str:
+    """As ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

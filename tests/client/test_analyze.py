@@ -15,7 +15,7 @@ from histoserve.client.analyze import Order, Report, analyze
 from histoserve.client.encode import Encoding
 from histoserve.client.errors import HistoserveError, Internal, Refused, SlideError, UnreadableRegion, WrongUsage
 
-NAMES = ["nuclei.geojson", "overview.png", "result.json"]
+NAMES = ["layers.json", "nuclei.geojson", "overview.png", "result.json"]
 
 
 class Silent:

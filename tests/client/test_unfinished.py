@@ -48,7 +48,7 @@ def files(order: Order) -> set[str]:
     return {str(path) for path in found if not path.match("discs/.unfinished-nuclei-*/journal")}
 
 
-KEPT = {f"discs/.previous-nuclei/{name}" for name in ("nuclei.geojson", "overview.png", "result.json")}
+KEPT = {f"discs/.previous-nuclei/{name}" for name in ("layers.json", "nuclei.geojson", "overview.png", "result.json")}
 
 
 def _fail(error: BaseException) -> Any:

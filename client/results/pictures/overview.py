@@ -37,6 +37,9 @@ LONGEST_PX = 2048
 COLUMNS, GAP_PX = 2, 16
 """Of the pictures of several grids, and between them."""
 
+BAR_PX = 2 * TEXT_PX
+"""Of the title above each of several grids."""
+
 TISSUE_GREY, TISSUE_OPACITY = 90, 0.5
 """Of the tissue's border, faint, so that the result stands out."""
 
@@ -66,12 +69,14 @@ class Seen:
     """(rows, columns) of squares."""
     l0_square: int
     """Their side."""
+    seen: Sequence[Rectangle]
+    """Tiles that were analysed, in level-0 px."""
     not_seen: Sequence[Rectangle]
     """Tiles that could not be analysed, in level-0 px."""
 
 
-def write_overview(path: Path, seen: Seen, titles: Titles, layers: Sequence[Layer]) -> None:
-    """As PNG."""
+def write_overview(path: Path, seen: Seen, titles: Titles, layers: Sequence[Layer]) -> Rectangle:
+    """As PNG; returns the part of the picture that is the slide (of several: the first one) in its px."""
     grids = [layer for layer in layers if isinstance(layer, Grid)]
     rest: list[Layer] = [layer for layer in layers if not isinstance(layer, Grid)]
     longest = LONGEST_PX if len(grids) < 2 else (LONGEST_PX - GAP_PX) // COLUMNS
@@ -84,7 +89,10 @@ def write_overview(path: Path, seen: Seen, titles: Titles, layers: Sequence[Laye
     entries = [*entries_of(layers), *_entries(seen)]
     below = foot(entries, canvases[0].scale / seen.mpp, canvases[0].size[1], width)
     said = [layer.said for layer in layers if isinstance(layer, Cards)]
-    write_png(path, stacked([head(titles, width, said), picture, below], GROUND))
+    above = head(titles, width, said)
+    write_png(path, stacked([above, picture, below], GROUND))
+    height, width = canvases[0].size
+    return 0, above.shape[0] + (BAR_PX if len(grids) > 1 else 0), width, height
 
 
 def _draw(canvas: Canvas, seen: Seen, layers: Sequence[Layer]) -> None:
@@ -142,6 +150,6 @@ def _together(pictures: Sequence[Image], titles: Sequence[str]) -> Image:
 
 
 def _titled(picture: Image, title: str) -> Image:
-    bar = strip(picture.shape[1], TEXT_PX * 2, GROUND)
+    bar = strip(picture.shape[1], BAR_PX, GROUND)
     write(bar, (PAD_PX, 4), shortened(title, TEXT_PX, picture.shape[1] - PAD_PX), TEXT_PX)
     return np.vstack([bar, picture]).astype(np.uint8)

@@ -46,7 +46,7 @@ def cards(*each: tuple[tuple[float, float, float, float], int]) -> Cards:
 def written(path: Path, width: int, height: int, layers: list[Layer], **other: Any) -> NDArray[np.uint8]:
     """The overview of white tissue of this many px, at a tenth of the slide's."""
     tissue = np.ones((max(1, height // 8), max(1, width // 8)), np.bool_)
-    seen = {"mpp": 0.5, "tissue": tissue, "l0_square": 80, "not_seen": [], **other}
+    seen = {"mpp": 0.5, "tissue": tissue, "l0_square": 80, "seen": [], "not_seen": [], **other}
     write_overview(path, Seen(np.full((height, width, 3), 255, np.uint8), width * 10, **seen), TITLES, layers)
     return cv2.imread(str(path))[..., ::-1].astype(np.uint8)
 
