@@ -1,4 +1,4 @@
-"""Stages that are killed again and again during a run cost time, but no byte of the result and no shared memory."""
+"""Stages, and the server, killed again and again during a run cost time, but no byte of the result and no memory."""
 
 import os
 import signal
@@ -46,14 +46,14 @@ def tiles_done(triton: LocalTriton) -> int:
 
 
 def kill(triton: LocalTriton, analysis: subprocess.Popen, number: int, done: int) -> None:
-    """A stage, the last time all, once `done` tiles were done; returns when the server is another one."""
+    """A stage, then the server itself, then all stages, once `done` tiles were done; until it is another server."""
     first, deadline = triton.pid, time.monotonic() + 120
     while tiles_done(triton) <= done and time.monotonic() < deadline:
         assert analysis.poll() is None, "over before the stage could be killed"
         time.sleep(0.05)
     lists = Path(f"/proc/{first}/task").glob("*/children")
     stages = sorted(int(pid) for each in lists for pid in each.read_text().split())
-    for pid in stages if number == KILLS - 1 else [stages[number % len(stages)]]:
+    for pid in (stages[:1], [first], stages)[number]:
         os.kill(pid, signal.SIGKILL)
     while triton.pid == first and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -67,7 +67,7 @@ def test_stages_killed_during_a_run_change_neither_the_result_nor_shared_memory(
 
     analysis = run(phantom, tmp_path / "out", own)
     for number in range(KILLS):
-        kill(own, analysis, number, 0)
+        kill(own, analysis, number, done=0)
     assert analysis.wait(300) == 0
 
     assert next((tmp_path / "out").rglob("nuclei.geojson")).read_bytes() == expected

@@ -7,7 +7,8 @@ Run as a script with a `Plan` as JSON, never imported by the server's side; need
 
 * The parent is gone, `kill -9` included: server and stubs are killed.
 * SIGINT, SIGHUP: the same. SIGTERM: after the requests in flight, which takes some seconds even if there are none.
-* The server ends: the stubs are killed, and its exit code becomes this script's.
+* The server ends, told to by somebody or before it ever was ready: the stubs are killed, and its exit code becomes
+  this script's. If it was killed or crashed (out of memory, most likely), it is started anew.
 * A stub dies (out of memory, a crash in native code): since release 24.06 Triton answers every later request for that
   model with INTERNAL "Stub process '…' is not healthy." and still reports itself ready, so the server is started anew.
   So it is if that fails, as when the next stub is killed while it loads: RESTARTS_IN_A_ROW times.
@@ -78,9 +79,10 @@ def supervise(plan: Plan) -> int:
         while True:
             end, code, was_ready = _run(plan)
             tries = RESTARTS_IN_A_ROW if was_ready else tries - 1
-            if tries <= 0 or not (end == "stub died" or (end == "ended" and not was_ready)):
+            if tries <= 0 or not (end == "stub died" or (end == "ended" and code)):
                 return code
-            print("histoserve: a Python stub died, so the server is started anew", file=sys.stderr, flush=True)
+            died = "a Python stub died" if end == "stub died" else f"tritonserver ended with code {code}"
+            print(f"histoserve: {died}, so the server is started anew", file=sys.stderr, flush=True)
     finally:
         remove_traces(plan)
 

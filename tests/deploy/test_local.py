@@ -248,12 +248,21 @@ def answers(server, ask, model="where_step") -> bool:
         return False
 
 
-def test_the_end_of_the_server_is_noticed_with_its_code(where) -> None:
+def test_a_killed_server_is_started_anew(where, ask) -> None:
+    server, stubs = where.pid, stubs_of(where.pid)
+
+    os.kill(server, signal.SIGKILL)
+
+    assert eventually(lambda: where.pid != server and answers(where, ask), within_s=30)
+    assert not any(map(exists, stubs))
+
+
+def test_the_end_of_a_server_that_was_told_to_is_noticed_with_its_code(where) -> None:
     stubs = stubs_of(where.pid)
 
-    os.kill(where.pid, signal.SIGKILL)
+    os.kill(where.pid, signal.SIGTERM)
 
-    assert where.wait(timeout_s=10) == 128 + signal.SIGKILL
+    assert where.wait(timeout_s=20) == 0
     assert not any(map(exists, stubs))
 
 
