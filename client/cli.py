@@ -17,6 +17,7 @@ from histoserve.client.analyze_command import EXAMPLES, analyze
 from histoserve.client.errors import HistoserveError, WrongUsage
 from histoserve.client.rooms import group
 from histoserve.client.terminal import complain
+from histoserve.client.view import options as of_view
 
 INTERRUPTED = 128 + signal.SIGINT
 """As shells say it."""
@@ -79,6 +80,29 @@ def _in_words() -> Iterator[None]:
 
 
 app.command(help=EXAMPLES)(_in_words()(analyze))
+
+
+@app.command()
+def view(
+    outs: of_view.Outs,
+    slide: of_view.SlidePlace = None,
+    port: of_view.Port = 0,
+    address: of_view.ListenAt = "127.0.0.1",
+    allow_network: of_view.AllowNetwork = False,
+    allow_host: of_view.AllowHosts = None,
+    anonymous: of_view.Anonymous = False,
+    reader: of_view.Reader = "doctor",
+    language: of_view.Language = None,
+    cache: of_view.CacheFolder = None,
+    registration: of_view.Registration = None,
+) -> None:
+    """Shows results in a browser: the slide, what was found on it, and what was not looked at."""
+    with _in_words():
+        order = _lazily("histoserve.client.view.command", "Order", "view")
+        given = (outs, slide, port, address, allow_network, allow_host or ())
+        _lazily("histoserve.client.view.command", "view", "view")(
+            order(*given, anonymous, reader, language, cache, registration)
+        )
 
 
 @app.command()

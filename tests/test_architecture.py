@@ -65,6 +65,13 @@ def test_only_export_knows_torch() -> None:
             assert folder == "export" or "torch" not in {name.split(".")[0] for name in imports(path)}, path
 
 
+def test_only_the_page_knows_web_libraries() -> None:
+    web = {"jinja2", "orjson", "starlette", "uvicorn"}
+    for path in (path for folder in FOLDERS for path in files(folder)):
+        found = web & {name.split(".")[0] for name in imports(path)}
+        assert not found or "client/view" in str(path.relative_to(ROOT).parent), f"{path} imports {found}"
+
+
 def test_the_thin_client_imports_nothing_of_the_server() -> None:
     heavy = {"torch", "onnx", "onnxruntime", "numba", "scipy", "skimage"}
     for path in files("client"):
