@@ -28,7 +28,7 @@ def draw_arrows(canvas: Canvas, arrows: Arrows) -> None:
     tails, heads = canvas.placed(arrows.l0_tails), canvas.placed(arrows.l0_heads)
     middle, along = (tails + heads) / 2, heads - tails
     if len(middle) > 1 and np.nanmedian(np.hypot(*along.T)) < LEAST_PX / 2:
-        middle, along = _means(middle, along)
+        middle, along = means(middle, along)
     length = np.hypot(*along.T)
     there = np.isfinite(length) & (length > 0)
     middle, along, length = middle[there], along[there], length[there]
@@ -44,7 +44,7 @@ def draw_arrows(canvas: Canvas, arrows: Arrows) -> None:
             cv2.arrowedLine(canvas.image, start.tolist(), end.tolist(), colour, width, cv2.LINE_AA, FRACTION_BITS, tip)
 
 
-def _means(middle: Vectors, along: Vectors) -> tuple[Vectors, Vectors]:
+def means(middle: Vectors, along: Vectors) -> tuple[Vectors, Vectors]:
     """Of all in each square of LEAST_PX: where they lie, and where they go together."""
     there = np.isfinite(along).all(axis=1)
     middle, along = middle[there], along[there]

@@ -1,0 +1,1 @@
+"""What lies on the slide: tiles of each layer, and what is found at a place."""

@@ -1,0 +1,141 @@
+"""Shapes as outlines; many of them, from 1:8 on, as their density."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoserve.client.results.layers import Class, Colour
+from histoserve.client.results.pictures.lettering import contrast
+from histoserve.client.view.layers.density import FIRST_ZOOM, Density, draw_density
+from histoserve.client.view.layers.found import Found
+from histoserve.client.view.layers.index import Index
+from histoserve.client.view.layers.lines import WIDEST_PX, draw_outlines
+from histoserve.client.view.layers.picture import Picture, empty
+from histoserve.client.view.layers.read import feature_at
+from histoserve.client.view.layers.tile import Size, tile_of
+
+FEW = 2000
+"""Fewer are outlined at every zoom."""
+
+LARGE_PX = 20.0
+"""From here on there is room for a rim below the line, which then shows on anything."""
+
+LINE_PX, RIM_PX = 1, 2
+"""As OpenCV counts; smooth ones come to 1.4 and 3.5 px."""
+
+SMALLEST_PX = 4.0
+"""An outline is drawn at least this large, about its middle, so that it is seen."""
+
+MOST_FOUND = 10
+
+
+class DrawnShapes:
+    """Fits `drawn.DrawnLayer`."""
+
+    def __init__(self, index: Index, density: Density | None, classes: Sequence[Class], geojson: Path, l0_size: Size):
+        """`density`: for many shapes."""
+        self._index, self._density, self._classes = index, density, classes
+        self._geojson, self._l0_size = geojson, l0_size
+        self._version = _version(geojson)
+
+    def tile(self, z: int, x: int, y: int, of: frozenset[int] | None, least: float | None) -> bytes:
+        """`least` says nothing of shapes."""
+        tile = tile_of(self._l0_size, z, x, y)
+        if self._density is not None and z >= FIRST_ZOOM:
+            png = draw_density(self._density, tile, [each.colour for each in self._classes], of)
+            return png or empty(tile.size)
+        picture = Picture(tile)
+        return picture.png() if self.draw(picture, of) else empty(tile.size)
+
+    def draw(self, picture: Picture, of: frozenset[int] | None) -> bool:
+        """Outlines, a class on top of the one before; False if there are none."""
+        rings = self._index.within(picture.tile.l0_square(WIDEST_PX + SMALLEST_PX))
+        kinds = self._index.of[rings]
+        shown = [number for number in np.unique(kinds).tolist() if of is None or number in of]
+        for number in shown:
+            mine = rings[kinds == number]
+            box = self._index.box[mine].astype(np.float64) * picture.tile.scale
+            large = (box[:, 2:] - box[:, :2]).max(axis=1) >= LARGE_PX
+            colour = self._classes[number].colour
+            self._outline(picture, mine[~large], ((colour, LINE_PX),))
+            self._outline(picture, mine[large], ((contrast(colour), RIM_PX), (colour, LINE_PX)))
+        return bool(shown)
+
+    def _outline(self, picture: Picture, rings: NDArray[np.int64], lines: Sequence[tuple[Colour, int]]) -> None:
+        """With lines of these colours and widths, one on top of the other."""
+        if len(rings):
+            points, starts = self._index.outlines(rings)
+            on_page = _large_enough(points.astype(np.float64) * picture.tile.scale, starts)
+            for colour, width in lines:
+                draw_outlines(picture, on_page, starts, colour, width)
+
+    def at(self, l0_x: float, l0_y: float) -> list[Found]:
+        """The shapes around a place, the smallest first, with their numbers while the file is as it was."""
+        rings = self._index.within((l0_x, l0_y, l0_x, l0_y))
+        points, starts = self._index.outlines(rings)
+        parts = np.split(points, starts[1:]) if len(rings) else []
+        inside = np.array([_holds(part, l0_x, l0_y) for part in parts], bool)
+        lines, holding = np.unique(self._index.line[rings[inside]], return_counts=True)
+        # In a hole is in two rings.
+        around = [line for line, count in zip(lines.tolist(), holding.tolist(), strict=True) if count % 2]
+        outer = [self._outer(rings, parts, inside, line) for line in around]
+        outer.sort(key=lambda ring: ring[0])
+        return [self._found(line, number, outline) for _, line, number, outline in outer[:MOST_FOUND]]
+
+    def _outer(
+        self, rings: NDArray[np.int64], parts: Sequence[NDArray[np.float32]], inside: NDArray[np.bool_], line: int
+    ) -> tuple[float, int, int, NDArray[np.float32]]:
+        """Area, line, class and outline of the feature's ring that is around the place."""
+        mine = [at for at in np.flatnonzero(inside).tolist() if self._index.line[rings[at]] == line]
+        largest = max(mine, key=lambda at: _area(parts[at]))
+        return _area(parts[largest]), line, int(self._index.of[rings[largest]]), parts[largest]
+
+    def _found(self, line: int, number: int, outline: NDArray[np.float32]) -> Found:
+        name, numbers = self._classes[number].name, {}
+        try:
+            if _version(self._geojson) == self._version is not None:
+                properties: dict[str, Any] = feature_at(self._geojson, line)["properties"]
+                name, numbers = properties.get("name") or name, dict(properties["measurements"])
+        except (OSError, ValueError, KeyError, TypeError):
+            # The outline is known all the same.
+            numbers = {}
+        return Found(str(name), numbers, outline.astype(np.float64).round(2).tolist())
+
+
+def _large_enough(points: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Outlines smaller than SMALLEST_PX enlarged about their middles; a point stays one."""
+    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    extent = (high - low).max(axis=1)
+    if (extent >= SMALLEST_PX).all():
+        return points
+    factor = np.where(extent > 0, np.maximum(1, SMALLEST_PX / np.maximum(extent, 1e-9)), 1)
+    counts = np.diff(np.append(starts, len(points)))
+    middle = np.repeat((low + high) / 2, counts, axis=0)
+    return middle + (points - middle) * np.repeat(factor, counts)[:, None]
+
+
+def _holds(outline: NDArray[np.float32], x: float, y: float) -> bool:
+    """Whether an odd number of its edges lies right of the place."""
+    begin = outline.astype(np.float64)
+    end = np.roll(begin, -1, axis=0)
+    crossing = (begin[:, 1] > y) != (end[:, 1] > y)
+    begin, end = begin[crossing], end[crossing]
+    at = begin[:, 0] + (y - begin[:, 1]) / (end[:, 1] - begin[:, 1]) * (end[:, 0] - begin[:, 0])
+    return bool(np.count_nonzero(at > x) % 2)
+
+
+def _area(outline: NDArray[np.float32]) -> float:
+    x, y = (outline - outline[0]).astype(np.float64).T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Another one whenever the file is replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
