@@ -1,6 +1,7 @@
 """The addresses, as an app behind its guard."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from histoserve.client.view.anonymous import Names
 from histoserve.client.view.answers import Answers
 from histoserve.client.view.beside import Matrix
 from histoserve.client.view.files import PAGE
-from histoserve.client.view.guard import App, Guard
+from histoserve.client.view.guard import App, Guard, failed
 from histoserve.client.view.open_slides import OpenSlides
 from histoserve.client.view.pages import Pages
 from histoserve.client.view.problem import Problem
@@ -53,7 +54,13 @@ def make_app(slides: OpenSlides, problems: Sequence[Problem], settings: Settings
         Route("/beside/{a:count}/{b:count}/description.json", answers.beside),
         Route("/files/{name}", pages.file),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+
+    @asynccontextmanager
+    async def running(app: Starlette) -> AsyncIterator[None]:
+        yield
+        answers.stop()
+
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed}, lifespan=running)
     # Its redirects name the host as the server sees it.
     app.router.redirect_slashes = False
     return Guard(app, settings.hosts, settings.token, pages.ask, remark)
@@ -63,3 +70,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = "Not found." if error.status_code == 404 else error.detail
     return PlainTextResponse(f"{words}\n", error.status_code)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return failed()

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from histoserve.client.errors import HistoserveError
-from histoserve.client.slide import RGB, UNREAD, Slide
+from histoserve.client.slide import RGB, UNREAD, Slide, printable
 from histoserve.client.view.match import OtherSlide, open_matching
 from histoserve.client.view.overview import Overview, open_overview
 from histoserve.client.view.slide_tiles import Drawn, draw_tile, pixels_read
@@ -34,9 +34,9 @@ class Background:
     def __init__(self, slide: SlideOnPage, files: Sequence[Path] | None):
         """`files`: what may be the slide; None if the user named none."""
         self.notes: list[Note] = []
-        self._l0_size = slide.said.l0_size
+        self.l0_size = slide.said.l0_size
         self._slide = self._opened(slide, files)
-        coarsest = Tile(0, 0, TILE_PX, TILE_PX, 1 << deepest(self._l0_size))
+        coarsest = Tile(0, 0, TILE_PX, TILE_PX, 1 << deepest(self.l0_size))
         self._too_coarse = self._slide is not None and pixels_read(self._slide, coarsest) > MOST_READ_PX
         self._overview = None if self._slide and not self._too_coarse else self._any_overview(slide)
         if self._too_coarse and self._overview:
@@ -73,7 +73,7 @@ class Background:
             opened, same_bytes = open_matching(files, slide.said)
         except HistoserveError as error:
             code = "slide-differs" if isinstance(error, OtherSlide) else "slide-unreadable"
-            self.notes.append({"code": code, "detail": _without_folders(str(error), files)})
+            self.notes.append({"code": code, "detail": _without_paths(str(error), slide, files)})
             return None
         if not same_bytes:
             self.notes.append({"code": "slide-bytes-differ"})
@@ -82,7 +82,7 @@ class Background:
     def _any_overview(self, slide: SlideOnPage) -> Overview | None:
         for result in slide.results:
             with suppress(ValueError):
-                return open_overview(result.folder / "overview.png", result.saved.background.overview, self._l0_size)
+                return open_overview(result.folder / "overview.png", result.saved.background.overview, self.l0_size)
         if not self._slide:
             self.notes.append({"code": "no-overview"})
         return None
@@ -92,8 +92,8 @@ def _grey(tile: Tile) -> RGB:
     return np.full((tile.height, tile.width, 3), UNREAD, np.uint8)
 
 
-def _without_folders(text: str, files: Sequence[Path]) -> str:
-    """For the page: folders bear the names of patients."""
-    for folder in {str(file.parent) for file in files}:
-        text = text.replace(f"{folder}/", "")
+def _without_paths(text: str, slide: SlideOnPage, files: Sequence[Path]) -> str:
+    """For the page: folders, and other names of the file, bear the names of patients."""
+    for file in files:
+        text = text.replace(printable(file), slide.said.name)
     return text

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-
 from histoserve.client.errors import HistoserveError, WrongUsage
 from histoserve.client.slide import printable
 from histoserve.client.terminal import complain
@@ -17,14 +15,12 @@ from histoserve.client.view.app import Settings, make_app
 from histoserve.client.view.beside import read_registration
 from histoserve.client.view.find import find_results
 from histoserve.client.view.guard import App
+from histoserve.client.view.layers.drawn import open_layers
 from histoserve.client.view.match import candidates, open_matching
 from histoserve.client.view.open_slides import OpenSlides
-from histoserve.client.view.opened import OpenLayers
 from histoserve.client.view.pages import LANGUAGES, READERS
+from histoserve.client.view.server import web_server
 from histoserve.client.view.slides import SlideOnPage, group
-
-CLOSING_S = 2
-"""For answers under way when it is told to stop."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +40,14 @@ class Order:
     registration: Path | None = None
 
 
-def view(order: Order, open_layers: OpenLayers | None = None) -> None:
-    """Serves the page until it is told to stop; raises HistoserveError.
-
-    `open_layers`: other than that of `layers/drawn`.
-    """
-    if open_layers is None:
-        from histoserve.client.view.layers.drawn import open_layers as open_drawn  # type: ignore[import-not-found]
-
-        open_layers = open_drawn
+def view(order: Order) -> None:
+    """Serves the page until it is told to stop; raises HistoserveError."""
     _check(order)
     results, missing = find_results(order.outs)
     for each in missing:
         complain(str(each))
     slides, problems = group(results, missing)
-    files = _files(order.slide, slides)
+    files = files_of(order.slide, slides)
     if order.registration and len(slides) != 2:
         raise WrongUsage(f"--registration is for two slides side by side; the folders hold results of {len(slides)}.")
     registration = read_registration(order.registration) if order.registration else None
@@ -71,25 +60,12 @@ def view(order: Order, open_layers: OpenLayers | None = None) -> None:
 
 
 def _serve(app: App, address: Address, token: str | None, slides: Sequence[SlideOnPage]) -> None:
-    # h11 alone: it is the parser whose answers to hostile requests are tested.
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=CLOSING_S,
-    )
     results = sum(len(slide.results) for slide in slides)
     print(f"{results} result{'s' * (results != 1)} of {len(slides)} slide{'s' * (len(slides) != 1)}")
     print(f"page     {address.link}{f'?token={token}' if token else ''}\nready; Ctrl-C stops", flush=True)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        uvicorn.Server(config).run([address.socket])
+        web_server(app).run([address.socket])
     except KeyboardInterrupt:
         pass
     finally:
@@ -104,7 +80,7 @@ def _check(order: Order) -> None:
         raise WrongUsage(f"--lang {order.language!r} is not there: give {' or '.join(LANGUAGES)}.")
 
 
-def _files(place: Path | None, slides: Sequence[SlideOnPage]) -> Mapping[str, Sequence[Path]] | None:
+def files_of(place: Path | None, slides: Sequence[SlideOnPage]) -> Mapping[str, Sequence[Path]] | None:
     """For a slide's name, what may be it. Raises HistoserveError for a file that is none of the slides."""
     if place is None:
         return None

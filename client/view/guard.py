@@ -68,7 +68,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Every answer has the headers; whatever fails is answered and told in a line."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
             return
         begun = False
 
@@ -86,7 +87,7 @@ class Guard:
         except Exception as error:
             self._remark(f"{scope['path']!r:.120} could not be answered: {_line(error)}")
             if not begun:
-                await _text("This could not be answered.", 500)(scope, receive, send_with_headers)
+                await failed()(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> App | None:
         headers = Headers(scope=scope)
@@ -127,6 +128,11 @@ class Guard:
 
     def _right(self, given: str) -> bool:
         return secrets.compare_digest(given.encode("utf-8", "replace"), (self._token or "").encode())
+
+
+def failed() -> Response:
+    """Nothing of what went wrong: that is for who runs the server."""
+    return _text("This could not be answered.", 500)
 
 
 def _text(text: str, code: int, headers: dict[str, str] | None = None) -> Response:

@@ -78,9 +78,11 @@ def _difference(slide: Slide, said: SlideSaid) -> str | None:
     try:
         mpp = resolve(slide.name, None, slide.stated_mpp, None).mpp
     except SlideError:
-        return f"it states no usable µm/px, that one {said.mpp:g}"
+        return f"it states no usable µm/px, that one {said.mpp:g} µm/px"
     return (
-        None if math.isclose(mpp, said.mpp, rel_tol=MPP_TOLERANCE) else f"it has {mpp:g} µm/px, that one {said.mpp:g}"
+        None
+        if math.isclose(mpp, said.mpp, rel_tol=MPP_TOLERANCE)
+        else f"it has {mpp:g} µm/px, that one {said.mpp:g} µm/px"
     )
 
 

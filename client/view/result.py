@@ -55,7 +55,10 @@ def read_folder(folder: Path) -> Result:
 
     if name.startswith(UNFINISHED):
         raise no("unfinished", "The analysis has not finished; when it has, start this page again.")
-    said = read_result(folder / LAST)
+    try:
+        said = read_result(folder / LAST)
+    except RecursionError:
+        said = None
     if said is None:
         there = (folder / LAST).exists()
         raise (
@@ -74,7 +77,7 @@ def read_folder(folder: Path) -> Result:
     try:
         pipeline, saved = _pipeline(said), _saved(folder)
         return Result(folder, pipeline, _slide(said["slide"]), said, saved, describe_layers(saved, pipeline))
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, OSError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
         raise no("damaged", f"The result is damaged ({_said(error)}): analyse the slide again.") from error
 
 

@@ -46,6 +46,8 @@ class _Axis(NamedTuple):
     end: int
     missing: int
     """Pixels behind `end` that the level lacks, though the block shows them."""
+    last: int
+    """Pixels before `end` that the last px of the page shows, if there are any missing."""
     shown: tuple[float, float]
     """From `first`."""
 
@@ -72,13 +74,13 @@ def pixels_read(slide: Slide, tile: Tile) -> float:
 
 def resample(pixels: RGB, shown: tuple[float, float, float, float], size: tuple[int, int]) -> RGB:
     """The part `shown` (left, top, right, bottom, in px) as a picture of `size` (width, height), antialiased."""
-    across, down = (shown[2] - shown[0]) / size[0], (shown[3] - shown[1]) / size[1]
-    if across == down and across == int(across) and all(edge == int(edge) for edge in shown):
-        # Whole pixels in each: the mean is exact, and twice as fast.
-        how = Image.Resampling.BOX
-    else:
-        how = Image.Resampling.HAMMING
-    return np.asarray(Image.fromarray(pixels).resize(size, how, box=shown))
+    picture = Image.fromarray(pixels)
+    left, top, right, bottom = (round(edge) for edge in shown)
+    factor = max(1, (right - left) // size[0])
+    if (left, top, right, bottom) == shown and (right - left, bottom - top) == (factor * size[0], factor * size[1]):
+        # Whole pixels in each: their mean is exact, and twice as fast.
+        return np.asarray(picture.reduce(factor, (left, top, right, bottom)))
+    return np.asarray(picture.resize(size, Image.Resampling.HAMMING, box=shown))
 
 
 def _draw(slide: Slide, level: int, l0_corner: tuple[int, int], size: tuple[int, int], scale: int) -> Drawn:
@@ -88,9 +90,11 @@ def _draw(slide: Slide, level: int, l0_corner: tuple[int, int], size: tuple[int,
         for l0_start, px, l0_length in zip(l0_corner, size, slide.l0_size, strict=True)
     )
     read, whole = _read(slide, level, (x.first, y.first, x.end - x.first, y.end - y.first))
-    # At the border the last px of the page shows less than the others: it is what it shows, not mixed with white.
-    padded = np.pad(read, ((0, y.missing), (0, x.missing), (0, 0)), "edge") if x.missing or y.missing else read
-    return Drawn(resample(padded, (x.shown[0], y.shown[0], x.shown[1], y.shown[1]), size), whole)
+    if x.missing or y.missing:
+        # At the border the last px of the page shows less than the others: the mean of that, not mixed with white.
+        lengths = (y.last, y.last), (x.last, x.last), (1, 1)
+        read = np.pad(read, ((0, y.missing), (0, x.missing), (0, 0)), "mean", stat_length=lengths)
+    return Drawn(resample(read, (x.shown[0], y.shown[0], x.shown[1], y.shown[1]), size), whole)
 
 
 def _axis(l0_start: int, px: int, scale: int, downsample: float, l0_length: int) -> _Axis:
@@ -98,9 +102,9 @@ def _axis(l0_start: int, px: int, scale: int, downsample: float, l0_length: int)
     start, end = l0_start / downsample, (l0_start + px * scale) / downsample
     margin = MARGIN * max(1.0, scale / downsample)
     first = max(0, min(math.floor(start - margin), length - 1))
-    last = math.ceil(end + margin) if end < length else math.ceil(end)
-    stop = max(first + 1, min(last, length))
-    return _Axis(first, stop, max(0, math.ceil(end) - stop), (start - first, end - first))
+    stop = max(first + 1, min(math.ceil(end + margin), length))
+    last = max(1, min(stop - first, round(stop - (end - scale / downsample))))
+    return _Axis(first, stop, max(0, math.ceil(end) - stop), last, (start - first, end - first))
 
 
 def _read(slide: Slide, level: int, part: tuple[int, int, int, int]) -> Drawn:
