@@ -63,10 +63,10 @@ def choice(text: str | None, known: tuple[str, ...], otherwise: str) -> str:
 
 
 def classes(text: str | None, known: int) -> frozenset[int] | None:
-    """Numbers below `known`, with commas between; None for all. Raises HTTPException."""
+    """Different numbers below `known`, with commas between; None for all. Raises HTTPException."""
     if text is None:
         return None
-    chosen = frozenset(count(each) for each in text.split(",")) if text else frozenset()
-    if any(each >= known for each in chosen):
+    chosen = [count(each) for each in text.split(",")] if text else []
+    if len(set(chosen)) < len(chosen) or any(each >= known for each in chosen):
         raise not_found()
-    return chosen
+    return frozenset(chosen)
