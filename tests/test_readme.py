@@ -19,6 +19,7 @@ PAGES = {
 }
 THIS_VERY_RUN = "make test\n"
 SERVE = "histoserve serve --port 8001\n"
+VIEW = "histoserve view "
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def wait_for_server(process: subprocess.Popen[str]) -> None:
     """Until the command says that it serves."""
     assert process.stdout is not None
     deadline = time.monotonic() + 180
-    while "8001" not in process.stdout.readline():
+    while "ready; " not in process.stdout.readline():
         assert process.poll() is None, "the server ended"
         assert time.monotonic() < deadline
 
@@ -68,7 +69,7 @@ def test_the_block_runs(
     if "npm" in text and not shutil.which("npm"):
         assert not os.environ.get("CI"), "npm is missing: CI must not skip the JavaScript client"
         pytest.skip("needs node and npm")
-    if text == SERVE:
+    if text == SERVE or text.startswith(VIEW):
         command = ["bash", "-ec", f"exec {text}"]
         left_running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
         wait_for_server(left_running[-1])
