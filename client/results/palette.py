@@ -22,6 +22,11 @@ PALETTE: tuple[Colour, ...] = (
 )
 """In the order of the classes: yellow, mint, orange, blue, dark green, crimson, lilac, black."""
 
+SCALE: NDArray[np.uint8] = np.asarray(
+    cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1]
+)
+"""Of values, from the lowest to the highest, RGB (256, 3)."""
+
 
 def colour_of(number: int) -> Colour:
     """Of the class with this number, from 0; a ninth class has the first one's."""
@@ -32,5 +37,4 @@ def colours_of(values: NDArray[np.floating], limits: tuple[float, float]) -> NDA
     """(…) → (…, 3) on a scale from dark violet to yellow, which colour-blind people see rise too; NaN has any."""
     low, high = limits
     share = np.nan_to_num((values - low) / (high - low)).clip(0, 1)
-    flat = cv2.applyColorMap((share * 255).round().astype(np.uint8).reshape(-1, 1), cv2.COLORMAP_VIRIDIS)
-    return cv2.cvtColor(flat, cv2.COLOR_BGR2RGB).reshape(*values.shape, 3).astype(np.uint8)
+    return np.asarray(SCALE[(share * 255).round().astype(np.uint8)])

@@ -164,6 +164,14 @@ def test_what_was_not_analysed_is_hatched_and_said(tmp_path: Path) -> None:
     assert set(rows[~inside] // 60) == {plain.shape[0] // 60 - 1, plain.shape[0] // 60} & set(rows[~inside] // 60)
 
 
+def test_a_grid_without_any_region_leaves_the_slide_as_it_is() -> None:
+    drawn = canvas(1000, 1000, 1000)
+
+    draw_grid(drawn, Grid("none", np.empty((0, 0), np.float32), (0, 0, 100, 100), (0, 1)))
+
+    assert (drawn.image == 255).all()
+
+
 def test_several_grids_stand_side_by_side_on_one_scale(tmp_path: Path) -> None:
     grids: list[Layer] = [
         Grid(name, np.full((3, 5), i / 4, np.float32), (0, 0, 2000, 2000), (0, 1), "%") for i, name in enumerate("abcd")
