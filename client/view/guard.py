@@ -9,7 +9,7 @@ import secrets
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -148,9 +148,10 @@ def _host_name(host: str) -> str | None:
 def _plain(name: str) -> str:
     """Of an IP address one spelling."""
     try:
-        return str(ip_address(name))
+        address = ip_address(name)
     except ValueError:
         return name
+    return str((isinstance(address, IPv6Address) and address.ipv4_mapped) or address)
 
 
 def _cookies(headers: Headers) -> dict[str, str]:

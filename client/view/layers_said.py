@@ -16,6 +16,9 @@ NOT_SEEN = "not-seen"
 SCALE = colours_of(np.linspace(0, 1, 256), (0, 1)).tolist()
 """Of all grids: the colours from one limit to the other."""
 
+EXACT = 2**53
+"""Whole numbers below it are the same as floats."""
+
 
 def describe_layers(saved: Saved, pipeline: str) -> list[dict[str, Any]]:
     """In the order of the file, the one of what was not looked at last.
@@ -92,4 +95,7 @@ def _finite(value: Any) -> float:
 
 
 def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and math.isfinite(value) else None
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    # A browser's numbers are floats all the same.
+    return value if abs(value) < EXACT else float(value)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from histoserve.client.view.background import Background
-from histoserve.client.view.opened import OpenedLayers, OpenLayers, open_in_turn
+from histoserve.client.view.opened import OpenedLayers, Opener, OpenLayers
 from histoserve.client.view.slides import SlideOnPage
 
 AT_ONCE = 4
@@ -37,7 +37,8 @@ class OpenSlides:
         """`files`: for a slide's name, what may be it; None if the user named none."""
         self.slides = slides
         self._files = files
-        self._open_layers, self._cache, self._remark = open_layers, cache, remark
+        self._remark = remark
+        self._opener = Opener(open_layers, cache, remark)
         self._held: OrderedDict[int, OpenSlide] = OrderedDict()
         self._locks = [threading.Lock() for _ in slides]
         self._lock = threading.Lock()
@@ -64,5 +65,6 @@ class OpenSlides:
         for note in opened.background.notes:
             if "detail" in note:
                 self._remark(note["detail"])
-        open_in_turn(opened.layers, self._open_layers, self._cache, self._remark)
+        for layers in opened.layers:
+            self._opener.put(layers)
         return opened

@@ -1,8 +1,10 @@
 """The layers of a result, opened in the background: the page is there at once and asks how far it is."""
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol
 
 from histoserve.client.results.layers_json import Saved
@@ -69,16 +71,25 @@ class OpenedLayers:
         self.doing, self.share = words, share
 
 
-def open_in_turn(
-    layers: Sequence[OpenedLayers], open_layers: OpenLayers, cache: Path, remark: Callable[[str], None]
-) -> None:
-    """One after the other, on a thread that ends with the process whatever it is doing."""
+class Opener:
+    """Opens layers one result after the other, on a thread that ends with the process whatever it is doing."""
 
-    def work() -> None:
-        for each in layers:
-            each.open(open_layers, cache, remark)
+    def __init__(self, open_layers: OpenLayers, cache: Path, remark: Callable[[str], None]):
+        self._waiting: SimpleQueue[weakref.ref[OpenedLayers]] = SimpleQueue()
+        self._how = open_layers, cache, remark
+        threading.Thread(target=self._work, name="layers", daemon=True).start()
 
-    threading.Thread(target=work, name="layers", daemon=True).start()
+    def put(self, layers: OpenedLayers) -> None:
+        """To be opened, unless nobody looks at them any more when it is their turn."""
+        self._waiting.put(weakref.ref(layers))
+
+    def _work(self) -> None:
+        while True:
+            layers = self._waiting.get()()
+            if layers is not None:
+                layers.open(*self._how)
+            # Else they would be held until others come.
+            del layers
 
 
 def _said(error: Exception, result: Result) -> str:

@@ -11,9 +11,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from histoserve.client.view import query
 from histoserve.client.view.anonymous import Names
-from histoserve.client.view.description import head
 from histoserve.client.view.files import page_files
 from histoserve.client.view.problem import Problem
+from histoserve.client.view.result_said import HEAD
 from histoserve.client.view.slides import SlideOnPage
 
 READERS = ("doctor", "patient")
@@ -118,7 +118,7 @@ class Pages:
         return {"number": slide.number, "name": self._names.of(slide)}
 
     def _listed(self, slide: SlideOnPage) -> Mapping[str, Any]:
-        results = [head(result) for result in slide.results]
+        results = [{name: result.described[name] for name in HEAD} for result in slide.results]
         said = {"results": results, "words": [each["words"] for each in results]}
         problems = [vars(each) for each in slide.problems]
         return {**self._named(slide), **self._names.hidden({**said, "problems": problems}, slide)}

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from histoserve.client.results.folder import LAST, PREVIOUS, UNFINISHED
 from histoserve.client.results.layers_json import LAYERS, Saved, read_layers
 from histoserve.client.results.result_json import SCHEMA, read_result
-from histoserve.client.view.layers_said import describe_layers
 from histoserve.client.view.problem import Code, NotShown, Problem
+from histoserve.client.view.result_said import describe_result
 
 LARGEST = 10_000_000
 """Px of a slide's side: no scanner comes near, and all numbers derived from it stay exact."""
@@ -39,11 +39,15 @@ class Result:
     folder: Path
     pipeline: str
     slide: SlideSaid
-    said: Mapping[str, Any]
-    """All of `result.json`."""
     saved: Saved
-    layers: Sequence[Mapping[str, Any]]
-    """As `description.json` has them."""
+    described: Mapping[str, Any]
+    """As `description.json` has it."""
+
+    @property
+    def layers(self) -> Sequence[Mapping[str, Any]]:
+        """As described."""
+        layers: Sequence[Mapping[str, Any]] = self.described["layers"]
+        return layers
 
 
 def read_folder(folder: Path) -> Result:
@@ -76,7 +80,7 @@ def read_folder(folder: Path) -> Result:
         raise no("no-layers", f"There is no {LAYERS}: an earlier histoserve made this result. Analyse the slide again.")
     try:
         pipeline, saved = _pipeline(said), _saved(folder)
-        return Result(folder, pipeline, _slide(said["slide"]), said, saved, describe_layers(saved, pipeline))
+        return Result(folder, pipeline, _slide(said["slide"]), saved, describe_result(said, saved, pipeline))
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
         raise no("damaged", f"The result is damaged ({_said(error)}): analyse the slide again.") from error
 

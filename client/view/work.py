@@ -15,7 +15,8 @@ from histoserve.client.view.cache import Cache
 MOST_BYTES = 128 * 2**20
 """Of tiles held: those of ten screens and more."""
 
-THREADS = max(2, min(8, os.cpu_count() or 2))
+THREADS = max(4, min(8, os.cpu_count() or 4))
+"""Also on two cores four: some wait for a disk, or for a slide that is being opened."""
 
 GONE = 499
 """As nginx logs a client that went away before the answer; nobody sees it."""

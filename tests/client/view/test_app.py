@@ -69,6 +69,15 @@ def test_the_description_holds_what_the_page_needs(show: Show, out: Path, slide_
     assert result["layers"][3]["cards"][0]["region"] == [10.1, 10, 20, 20]
 
 
+def test_numbers_beyond_measure_are_shown_as_far_as_they_can_be(show: Show, out: Path) -> None:
+    path = out / "discs" / "moons" / "result.json"
+    path.write_text(path.read_text().replace('"odd": null', f'"odd": {10**30}, "odder": 1e999, "count": true'))
+
+    (result,) = ready(show(out))["results"]
+
+    assert result["result"] == {"moons": {"count": 1}, "odd": 1e30, "odder": None, "count": True, "word": "full"}
+
+
 def test_tiles_of_slide_and_layers_are_pictures(show: Show, out: Path, slide_path: Path) -> None:
     client = show(out, slide=slide_path)
     ready(client)
@@ -78,6 +87,8 @@ def test_tiles_of_slide_and_layers_are_pictures(show: Show, out: Path, slide_pat
     assert (jpeg.headers["content-type"], jpeg.content[:3]) == ("image/jpeg", b"\xff\xd8\xff")
     assert (png.headers["content-type"], png.text) == ("image/png", "0 0 0 [0, 1] -0.0025")
     assert client.get("/s/0/layer/0/not-seen/0/0_0.png").text == "0 0 0 None None"
+    head = client.head("/s/0/slide/0/0_0.jpg")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(jpeg.content)))
     assert client.get("/s/0/layer/0/3/0/0_0.png?of=").text == "0 0 0 [] None"
 
 

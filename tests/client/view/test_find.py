@@ -51,6 +51,14 @@ BAD: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "a slide that is a list": (lambda each: changed(each, "result.json", slide=[]), "damaged", "damaged"),
     "a pipeline that leads elsewhere": (
         lambda each: changed(each, "result.json", pipeline={"name": "../other"}), "damaged", "called '../other'"),
+    "letters that are none": (
+        lambda each: changed(each, "result.json", result={"a": "\ud800"}), "damaged", "surrogates"),
+    "letters that are none in a name": (
+        lambda each: changed(each, "result.json", slide={**json.loads((each / "result.json").read_text())["slide"],
+                                                         "name": "\udc80"}), "damaged", "surrogates"),
+    "a colour that is none": (
+        lambda each: changed(each, "layers.json", layers=[{"kind": "shapes", "features": 1, "classes": [
+            {"name": "a", "colour": [0, 0, 256], "count": 1}]}]), "damaged", "the colour"),
     "layers nested without end": (lambda each: (each / "layers.json").write_text("[" * 99_999), "damaged", "damaged"),
 }  # fmt: skip
 

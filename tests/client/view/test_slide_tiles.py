@@ -15,14 +15,14 @@ from histoserve.client.view import slide_tiles
 from histoserve.client.view.slide_tiles import draw_tile
 from histoserve.client.view.zoom import deepest, tile_at
 
-WIDTH, HEIGHT = 2310, 1375
+WIDTH, HEIGHT = 2310, 575
 LEVELS: dict[str, dict[float, tuple[int, int]]] = {
     "none": {},
-    "powers": {2: (1155, 687), 4: (577, 343), 8: (288, 171)},
-    "odd ones, rounded down": {3: (770, 458), 9: (256, 152)},
-    "rounded up": {4: (578, 344), 16: (145, 86)},
-    "a half": {2.5: (924, 550)},
-    "little": {1.2: (1925, 1145), 6.6: (350, 208)},
+    "powers": {2: (1155, 287), 4: (577, 143), 8: (288, 71)},
+    "odd ones, rounded down": {3: (770, 191), 9: (256, 63)},
+    "rounded up": {4: (578, 144), 16: (145, 36)},
+    "a half": {2.5: (924, 230)},
+    "little": {1.2: (1925, 479), 6.6: (350, 87)},
 }
 
 
