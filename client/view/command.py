@@ -3,7 +3,7 @@
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from histoserve.client.view.open_slides import OpenSlides
 from histoserve.client.view.pages import LANGUAGES, READERS
 from histoserve.client.view.server import web_server
 from histoserve.client.view.slides import SlideOnPage, group
+
+MOST_REMARKS = 1000
+"""Of one page: who runs it for months shall find its first troubles, and a disk that is not full of the last."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,13 @@ def view(order: Order) -> None:
     if order.registration and len(slides) != 2:
         raise WrongUsage(f"--registration is for two slides side by side; the folders hold results of {len(slides)}.")
     registration = read_registration(order.registration) if order.registration else None
-    opened = OpenSlides(slides, files, open_layers, order.cache or _cache(), complain)
+    remark = _once(complain)
+    opened = OpenSlides(slides, files, open_layers, order.cache or _cache(), remark)
     address = listen(order.address, order.port, order.allow_network)
     token = secrets.token_urlsafe(24) if order.allow_network else None
     hosts = [*order.allow_hosts, address.host]
     settings = Settings(order.anonymous, order.reader, order.language, registration, hosts, token)
-    _serve(make_app(opened, problems, settings, complain), address, token, slides)
+    _serve(make_app(opened, problems, settings, remark), address, token, slides)
 
 
 def _serve(app: App, address: Address, token: str | None, slides: Sequence[SlideOnPage]) -> None:
@@ -71,6 +75,18 @@ def _serve(app: App, address: Address, token: str | None, slides: Sequence[Slide
     finally:
         signal.signal(signal.SIGTERM, before)
         address.socket.close()
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """A slide that is opened again, and each window that asks for the same tile, says what was said already."""
+    said: set[str] = set()
+
+    def remark(text: str) -> None:
+        if text not in said and len(said) < MOST_REMARKS:
+            said.add(text)
+            say(text)
+
+    return remark
 
 
 def _check(order: Order) -> None:
