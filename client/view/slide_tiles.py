@@ -90,17 +90,20 @@ def _draw(slide: Slide, level: int, l0_corner: tuple[int, int], size: tuple[int,
         for l0_start, px, l0_length in zip(l0_corner, size, slide.l0_size, strict=True)
     )
     read, whole = _read(slide, level, (x.first, y.first, x.end - x.first, y.end - y.first))
-    if x.missing or y.missing:
-        # At the border the last px of the page shows less than the others: the mean of that, not mixed with white.
-        lengths = (y.last, y.last), (x.last, x.last), (1, 1)
-        read = np.pad(read, ((0, y.missing), (0, x.missing), (0, 0)), "mean", stat_length=lengths)
+    for at, axis in enumerate((y, x)):
+        if axis.missing:
+            # At the border the last px of the page shows less than the others: the mean of that, not mixed with white.
+            shown = np.take(read, range(-axis.last, 0), at).mean(at, keepdims=True).round().astype(np.uint8)
+            read = np.concatenate([read, np.repeat(shown, axis.missing, at)], at)
     return Drawn(resample(read, (x.shown[0], y.shown[0], x.shown[1], y.shown[1]), size), whole)
 
 
 def _axis(l0_start: int, px: int, scale: int, downsample: float, l0_length: int) -> _Axis:
     length = max(1, math.floor(l0_length / downsample))
     start, end = l0_start / downsample, (l0_start + px * scale) / downsample
-    margin = MARGIN * max(1.0, scale / downsample)
+    # Where whole px are put together, none around them is looked at.
+    whole = start == int(start) and scale / downsample == scale // downsample
+    margin = 0.0 if whole else MARGIN * max(1.0, scale / downsample)
     first = max(0, min(math.floor(start - margin), length - 1))
     stop = max(first + 1, min(math.ceil(end + margin), length))
     last = max(1, min(stop - first, round(stop - (end - scale / downsample))))
