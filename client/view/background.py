@@ -15,6 +15,7 @@ from histoserve.client.view.match import OtherSlide, open_matching
 from histoserve.client.view.overview import Overview, open_overview
 from histoserve.client.view.slide_tiles import Drawn, draw_tile, pixels_read
 from histoserve.client.view.slides import SlideOnPage
+from histoserve.client.view.unchanged import Unchanged
 from histoserve.client.view.zoom import TILE_PX, Tile, deepest
 
 QUALITY = 90
@@ -35,6 +36,7 @@ class Background:
         """`files`: what may be the slide; None if the user named none."""
         self.notes: list[Note] = []
         self.l0_size = slide.said.l0_size
+        self._unchanged: Unchanged | None = None
         self._slide = self._opened(slide, files)
         coarsest = Tile(0, 0, TILE_PX, TILE_PX, 1 << deepest(self.l0_size))
         self._too_coarse = self._slide is not None and pixels_read(self._slide, coarsest) > MOST_READ_PX
@@ -62,7 +64,7 @@ class Background:
     def _draw(self, tile: Tile) -> Drawn:
         slide, overview = self._slide, self._overview
         if slide and not (overview and pixels_read(slide, tile) > MOST_READ_PX):
-            return draw_tile(slide, tile)
+            return draw_tile(slide, tile) if self._unchanged and self._unchanged() else Drawn(_grey(tile), False)
         return Drawn(overview.draw(tile) if overview else _grey(tile), True)
 
     def _opened(self, slide: SlideOnPage, files: Sequence[Path] | None) -> Slide | None:
@@ -71,6 +73,7 @@ class Background:
             return None
         try:
             opened, same_bytes = open_matching(files, slide.said)
+            self._unchanged = Unchanged(opened.path)
         except HistoserveError as error:
             code = "slide-differs" if isinstance(error, OtherSlide) else "slide-unreadable"
             self.notes.append({"code": code, "detail": _without_paths(str(error), slide, files)})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from histoserve.client.view.anonymous import HIDDEN
+from histoserve.client.view.files import PAGE
 
 NAME = "Erika Mustermann.png"
 ADDRESSES = ("/s/0/", "/s/0/description.json", "/", "/s/1/description.json", "/beside/0/1/",
@@ -33,7 +34,7 @@ def named(slide_path: Path, tmp_path: Path, write: Callable[..., Path]) -> Path:
 @pytest.mark.parametrize("given", ["nothing", "file", "folder", "another"])
 def test_the_name_is_in_no_answer(show: Any, named: Path, given: str) -> None:
     slides = {"nothing": None, "file": named.parent / NAME, "folder": named.parent, "another": named.parent / NAME}
-    client = show(named, slide=slides[given], anonymous=True)
+    client = show(named, slide=slides[given], anonymous=True, page=PAGE)
     if given == "another":
         (named.parent / NAME).unlink()
 
