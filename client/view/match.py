@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from histoserve.client.errors import HistoserveError, SlideError, WrongUsage
@@ -25,15 +26,31 @@ def candidates(place: Path, names: Collection[str]) -> dict[str, list[Path]]:
     Raises WrongUsage if it is not there.
     """
     if place.is_dir():
-        found: dict[str, list[Path]] = {name: [] for name in names}
-        for folder, _, files in os.walk(place):
-            for file in sorted(files):
-                if printable(file) in found:
-                    found[printable(file)].append(Path(folder, file))
+        wanted: dict[str, list[Path]] = {}
+        found = {name: wanted.setdefault(_composed(name), []) for name in names}
+        for file in _files(place):
+            wanted.get(_composed(printable(file.name)), []).append(file)
         return found
     if not place.exists():
         raise WrongUsage(f"--slide {printable(place)} does not exist; give the slide's file or a folder of slides.")
     return {name: [place] for name in names}
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """In the folder, and in those in it, linked ones too, each once."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(place, followlinks=True):
+        if os.path.realpath(folder) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(folder))
+        folders.sort()
+        yield from (Path(folder, file) for file in sorted(files))
+
+
+def _composed(name: str) -> str:
+    """One spelling: a disk may keep ü as u and two dots."""
+    return unicodedata.normalize("NFC", name)
 
 
 def open_matching(files: Collection[Path], said: SlideSaid) -> tuple[Slide, bool]:
@@ -69,7 +86,7 @@ def _open(file: Path, said: SlideSaid, same_bytes: bool) -> Slide:
 
 def _difference(slide: Slide, said: SlideSaid) -> str | None:
     """None for the same slide, as far as its name, size and µm/px tell."""
-    if slide.name != said.name:
+    if _composed(slide.name) != _composed(said.name):
         return f"that one is called {said.name}, and its bytes are others"
     if slide.l0_size != said.l0_size:
         return f"it has {_px(slide.l0_size)}, that one {_px(said.l0_size)}"

@@ -89,7 +89,8 @@ def write() -> Callable[..., Path]:
         counts = write_geojson(folder / f"{pipeline}.geojson", pipeline, some_layers())
         seen = Background((0, 30, width, height), [(0, 0, 128, 128)], [(128, 0, 64, 64)])
         write_layers(folder / "layers.json", "1 moon", some_layers(), counts, seen)
-        cv2.imwrite(str(folder / "overview.png"), picture[..., ::-1])
+        # OpenCV ends the process on a path that is not UTF-8.
+        (folder / "overview.png").write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
         models = [{"name": "moon_network", "version": "1", "sha256": "ab"}]
         result = {"moons": {"count": 1, "list": [1, 2]}, "odd": None, "word": "full"}
         content = {"schema": 1, "histoserve": "0.1.0", "finished": "2026-11-26T20:17:28+00:00",

@@ -1,6 +1,8 @@
 """Whether a file is the slide that was analysed."""
 
+import os
 import shutil
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +83,27 @@ def test_a_name_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.png").touch()
 
     assert candidates(tmp_path / "slides", {"../secret.png"}) == {"../secret.png": []}
+
+
+@pytest.mark.parametrize("name", [b"no\xff.png", "Mu\u0308ller.png".encode(), b"<b>&'.png", b"a\nb.png", b"%2e.png"])
+def test_any_name_is_found(tmp_path: Path, write: Callable[..., Path], slide_path: Path, name: bytes) -> None:
+    slide = slide_path.rename(slide_path.with_name(os.fsdecode(name)))
+    said = find_results([write(tmp_path / "out", slide)])[0][0].slide
+    slide.write_bytes(slide.read_bytes() + b"\0")
+
+    composed = unicodedata.normalize("NFC", said.name)
+    found = candidates(tmp_path, {composed})[composed]
+
+    assert open_matching(found, replace(said, name=composed))[0].path == slide
+
+
+def test_linked_folders_are_looked_into_once(tmp_path: Path, slide_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "round").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(slide_path.parent)
+
+    assert candidates(tmp_path / "b", {"discs.png"}) == {"discs.png": [tmp_path / "b" / "discs.png"]}
+    assert len(candidates(tmp_path, {"discs.png"})["discs.png"]) == 1
 
 
 def test_a_file_named_is_that_of_one_of_several_slides_or_refused(
