@@ -1,6 +1,7 @@
 """What is answered, in one process."""
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+
+from histoserve.client.slide import printable
+from histoserve.client.view.files import PAGE
 
 Show = Callable[..., TestClient]
 
@@ -195,3 +199,18 @@ def test_few_slides_are_open_at_a_time(show: Show, out: Path, write: Any, slide_
         ready(client, f"/s/{number}/")
 
     assert opened == ["0", "1", "2", "3", "4", "5", "0"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"no\xff", "M\u00fcller \u5207\u7247".encode(), b"<b>&'\"", b"a\nb", b"%2e%2e", b"x" * 200]
+)
+def test_slides_of_any_name_are_shown(show: Show, write: Any, slide_path: Path, tmp_path: Path, name: bytes) -> None:
+    slide = slide_path.rename(tmp_path / os.fsdecode(name + b".png"))
+    write(tmp_path / "out", slide)
+
+    for given, kind in ((None, "overview"), (tmp_path, "slide")):
+        client = show(tmp_path / "out", slide=given, page=PAGE)
+        said = ready(client)
+        assert (said["background"], said["name"]) == (kind, printable(slide.name))
+        assert client.get("/s/0/").status_code == client.get("/s/0/slide/0/0_0.jpg").status_code == 200
+        assert client.get("/s/0/layer/0/0/0/0_0.png").status_code == 200
