@@ -3,7 +3,7 @@
 OUT… ─ find ─▶ results ─ slides ─▶ slides ─┬─ background ─▶ JPEG tiles   (slide_tiles, overview)
                                            ├─ opened ─────▶ PNG tiles    (layers/)
                                            └─ description ▶ JSON         (beside: of two)
-guard ─ app ─ answers ─▶ the page (page/)
+guard (who, entry) ─▶ app ─▶ pages (page/), answers (JSON, tiles)
 
 It knows no pipeline by name and writes nothing but its cache. `l0_` are level-0 px of the whole slide.
 """

@@ -15,6 +15,7 @@ from histoserve.client.view import query
 from histoserve.client.view.anonymous import Names
 from histoserve.client.view.answers import Answers
 from histoserve.client.view.beside import Matrix
+from histoserve.client.view.entry import Entry, everybody
 from histoserve.client.view.files import PAGE
 from histoserve.client.view.guard import App, Guard, failed
 from histoserve.client.view.open_slides import OpenSlides
@@ -63,7 +64,7 @@ def make_app(slides: OpenSlides, problems: Sequence[Problem], settings: Settings
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed}, lifespan=running)
     # Its redirects name the host as the server sees it.
     app.router.redirect_slashes = False
-    return Guard(app, settings.hosts, settings.token, pages.ask, remark)
+    return Guard(app, settings.hosts, Entry(settings.token, pages.ask) if settings.token else everybody, remark)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -5,13 +5,11 @@ method ─▶ Host ─▶ letters of the path ─▶ token ─▶ app
 """
 
 import re
-import secrets
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from ipaddress import IPv6Address, ip_address
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -55,15 +53,13 @@ class Guard:
         self,
         app: App,
         hosts: Collection[str],
-        token: str | None,
-        ask: Callable[[Request, bool], Response],
+        without_token: Callable[[Request], Response | None],
         remark: Callable[[str], None],
     ):
-        """`hosts`: names allowed besides those of loopback; `ask` makes the page that asks for the token."""
+        """`hosts`: names allowed besides those of loopback; `without_token` answers who has not shown it."""
         self._app = app
         self._hosts = {*LOOPBACK, *(host.lower() for host in hosts)}
-        self._token = token
-        self._ask = ask
+        self._without_token = without_token
         self._remark = remark
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,34 +96,12 @@ class Guard:
         raw = scope.get("raw_path") or path.encode()
         if not PATH.fullmatch(path) or raw != path.encode() or "/." in path or "//" in path:
             return _text("Not found.", 404)
-        return None if self._token is None or path.startswith(FREE) else self._without_token(scope, headers)
+        return None if path.startswith(FREE) else self._without_token(Request(scope))
 
     def _is_ours(self, host: str, server: tuple[str, int | None] | None) -> bool:
         name = _host_name(host)
         # The address at which the request came in cannot be another site's name.
         return name is not None and (name in self._hosts or (server is not None and name == _plain(server[0])))
-
-    def _without_token(self, scope: Scope, headers: Headers) -> App | None:
-        """None for who has shown it."""
-        cookie = f"histoserve-{(scope.get('server') or ('', 0))[1]}"
-        if self._right(_cookies(headers).get(cookie, "")):
-            return None
-        if scope["path"] != "/":
-            return self._ask(Request(scope), False)
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        given = dict(query).get("token")
-        if given is None or not self._right(given):
-            return self._ask(Request(scope), given is not None)
-        kept = urlencode([(name, value) for name, value in query if name != "token"])
-        # Without a path of its own it holds for this folder and what is below: behind a prefix too.
-        shown = {
-            "Location": f"./?{kept}" if kept else "./",
-            "Set-Cookie": f"{cookie}={self._token}; HttpOnly; SameSite=Strict",
-        }
-        return Response(status_code=303, headers=shown)
-
-    def _right(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode("utf-8", "replace"), (self._token or "").encode())
 
 
 def failed() -> Response:
@@ -152,12 +126,6 @@ def _plain(name: str) -> str:
     except ValueError:
         return name
     return str((isinstance(address, IPv6Address) and address.ipv4_mapped) or address)
-
-
-def _cookies(headers: Headers) -> dict[str, str]:
-    # By hand: the standard library takes none at all if one of another program is not to its taste.
-    pairs = (part.partition("=") for line in headers.getlist("cookie") for part in line.split(";"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _line(error: Exception) -> str:

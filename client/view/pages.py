@@ -85,7 +85,7 @@ class Pages:
 
     def ask(self, request: Request, wrong: bool) -> Response:
         """For the token, whatever else the request says."""
-        root = "../" * (request.url.path.count("/") - 1) or "./"
+        root = "../" * (request.scope["path"].count("/") - 1) or "./"
         language = self._language or _preferred(request)
         return self._filled("token.html", root, language, self._reader, {"wrong": wrong}, 403)
 

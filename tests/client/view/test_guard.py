@@ -71,7 +71,9 @@ def test_the_link_gives_a_cookie_and_leads_to_the_page_without_the_token(locked:
     assert locked.get("/s/0/description.json").status_code == 200
 
 
-@pytest.mark.parametrize("token", ["", "wrong", "righ", "right%00", "%ff", "ri%C3%A9", "right&token=wrong", "x" * 5000])
+@pytest.mark.parametrize(
+    "token", ["", "wrong", "righ", "right%00", "%ff", "ri%C3%A9", "right&token=wrong", "wrong&token=right", "x" * 5000]
+)
 def test_a_wrong_token_is_asked_for_again(locked: TestClient, token: str) -> None:
     answer = locked.get(f"/?token={token}")
 
