@@ -122,4 +122,4 @@ def _file(place: Path, slides: Sequence[SlideOnPage]) -> Mapping[str, Sequence[P
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "histoserve"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "histoserve" / "view"

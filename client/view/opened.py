@@ -57,18 +57,21 @@ class OpenedLayers:
     def open(self, open_layers: OpenLayers, cache: Path, remark: Callable[[str], None]) -> None:
         """Takes minutes for a million shapes of which there is no index yet."""
         result = self._result
+
+        def watch(words: str, share: float) -> None:
+            if str(cache) in words:
+                # A place of this machine is nothing for the page.
+                remark(words)
+            else:
+                self.doing, self.share = words, share
+
         try:
-            self.drawn = open_layers(
-                result.saved, result.folder, result.pipeline, result.slide.l0_size, cache, self._watch
-            )
+            self.drawn = open_layers(result.saved, result.folder, result.pipeline, result.slide.l0_size, cache, watch)
         except Exception as error:
             # Whatever is wrong with one result: the others are shown.
             self.problem = Problem("geojson", result.pipeline, _said(error, result))
             remark(f"{result.folder}: {self.problem.detail}")
         self.doing, self.share, self.ready = "", 1.0, True
-
-    def _watch(self, words: str, share: float) -> None:
-        self.doing, self.share = words, share
 
 
 class Opener:

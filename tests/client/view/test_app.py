@@ -148,6 +148,17 @@ def test_layers_that_fail_in_another_way_are_told_without_a_path(show: Show, out
     assert problem["detail"] == "Its layers cannot be shown (MemoryError): analyse the slide again."
 
 
+def test_a_cache_that_cannot_be_written_is_told_here_and_not_on_the_page(show: Show, app: Any, out: Path) -> None:
+    def unkept(saved: Any, folder: Path, pipeline: str, size: Any, cache: Path, watch: Any) -> dict[str, Any]:
+        watch(f"the cache folder {cache} cannot be written: nothing is kept", 0.5)
+        return {}
+
+    said = ready(show(out, layers=unkept))
+
+    assert str(out.parent) not in str(said)
+    assert [told for told in app.told if "nothing is kept" in told]
+
+
 def test_an_answer_that_fails_is_told_in_words_and_the_next_is_right(show: Show, app: Any, out: Path) -> None:
     class Broken:
         def tile(self, *_: Any) -> bytes:
