@@ -77,8 +77,14 @@ export class Found extends EventTarget {
 
 /** Measurements as a list of names and values. */
 export function numbers(measured, names, texts) {
-  const entries = Object.entries(measured ?? {});
-  return make("dl", { class: "numbers" }, entries.map(([name, value]) => make("div", {}, make("dt", {}, names.measure(name)), make("dd", {}, texts.number(value)))));
+  const entries = Object.entries(measured ?? {}).filter(([, value]) => value !== null);
+  const rows = entries.map(([name, value]) => make("div", {}, make("dt", {}, names.measure(name)), make("dd", {}, measuredAs(name, value, texts))));
+  return make("dl", { class: "numbers" }, rows);
+}
+
+/** A heat map's value goes by its unit; there "%" means a share of 1. */
+function measuredAs(name, value, texts) {
+  return name === "%" ? texts.percent(value) : texts.number(value);
 }
 
 function corners([x, y, width, height]) {

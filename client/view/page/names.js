@@ -1,3 +1,6 @@
+/** Kinds of layers that have a title for readers; that of others is a file's. */
+const TITLED = ["grid", "arrows"];
+
 /** What results, layers and classes are called: for a doctor as the network says, for a patient in plain words.
 
 A patient reads nothing that a network's author wrote: a name that the texts do not know could be a diagnosis.
@@ -16,9 +19,8 @@ export class Names {
   }
 
   layer(layer) {
-    if (layer.kind === "not-seen") return this.texts.say("not-seen");
     const kind = this.texts.say(`layer-${layer.kind}`);
-    return this.plain || !layer.title ? kind : this.clean(layer.title);
+    return !this.plain && TITLED.includes(layer.kind) ? this.clean(layer.title) : kind;
   }
 
   /** Of one of a layer's classes; `place` is its number there. */
@@ -30,6 +32,7 @@ export class Names {
 
   /** Of what lies at a place: a class, or a name of its own such as "type 3". */
   found(name, layer) {
+    if (layer.kind === "not-seen") return this.layer(layer);
     const place = (layer.classes ?? []).findIndex((each) => each.name === name);
     if (place >= 0) return this.class(name, place);
     return this.plain ? this.texts.say(`plain-found-${layer.kind}`) : this.clean(name);
@@ -37,7 +40,8 @@ export class Names {
 
   /** Of a measurement or a branch of the result. */
   measure(name) {
-    return this.texts.words.measures[name] ?? this.texts.words.classes[name] ?? this.clean(name);
+    const { measures, classes } = this.texts.words;
+    return measures[name] ?? classes[name] ?? this.clean(name);
   }
 
   clean(name) {

@@ -10,10 +10,22 @@ export function layerSwitches(layers, names, texts, description) {
   });
   const several = description.results.length > 1;
   return [...groups].map(([r, rows]) => {
-    const list = make("ul", { class: "layers", role: "list" }, rows);
-    if (!several) return list;
-    return make("section", {}, make("h3", {}, names.result(description.results[r], r)), list);
+    const title = several ? make("h3", {}, names.result(description.results[r], r)) : null;
+    return make("div", {}, title, unmarked(layers, r, texts), make("ul", { class: "layers", role: "list" }, rows));
   });
+}
+
+/** Says that what was not looked at is not marked, while other layers of the result are shown: it would look normal. */
+function unmarked(layers, r, texts) {
+  const words = make("p", { class: "warning" }, texts.say("not-seen-hidden"));
+  const own = layers.list.filter((one) => one.r === r);
+  const update = () => {
+    const [bare, others] = [true, false].map((kind) => own.filter((one) => (one.layer.kind === "not-seen") === kind && one.shown && one.opacity > 0));
+    words.hidden = bare.length > 0 || !others.length;
+  };
+  layers.addEventListener("change", update);
+  update();
+  return words;
 }
 
 function row(one, place, layers, names, texts) {
@@ -53,7 +65,7 @@ function legendOf(one, layers, names, texts) {
   if (one.layer.kind === "not-seen") return [notSeen(one, texts), nothing];
   if (one.layer.kind === "grid") return gridLegend(one, layers, names, texts);
   if (one.layer.classes?.length) return classes(one, layers, names, texts);
-  return [make("div", { class: "legend" }, (one.layer.colours ?? []).slice(0, 1).map((each) => swatch(each, "line"))), nothing];
+  return [arrows(one, texts), nothing];
 }
 
 function notSeen(one, texts) {
@@ -61,6 +73,10 @@ function notSeen(one, texts) {
   return make("ul", { class: "legend", role: "list" },
     make("li", {}, swatch(null, "failed"), texts.say("not-seen-failed", { n: texts.number(failed) })),
     make("li", {}, swatch(null, "unplanned"), texts.say("not-seen-unplanned")));
+}
+
+function arrows({ layer: { colour, count } }, texts) {
+  return make("div", { class: "legend" }, swatch(colour, "line"), make("span", { class: "count" }, texts.number(count ?? 0)));
 }
 
 /** A switch for each class, with its colour and how many there are. */
