@@ -22,7 +22,9 @@ export class Found extends EventTarget {
   go(place) {
     this.current = place;
     const { one, card } = this.entries[place];
-    if (!one.shown) this.layers.change(one, { shown: true });
+    // With what was not looked at around it.
+    const around = this.layers.list.filter((each) => each === one || (each.r === one.r && each.layer.kind === "not-seen"));
+    around.filter((each) => !each.shown).forEach((each) => this.layers.change(each, { shown: true }));
     this.marks.set("frame", [corners(card.region)]);
     frame(this.viewer, card.region);
     this.rows.forEach((row, each) => (each === place ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current")));

@@ -1,5 +1,5 @@
 import { layerTiles } from "./tiles.js";
-import { addAbove } from "./viewer.js";
+import { addLayer } from "./viewer.js";
 
 /** From below to above: what fills hides what is drawn in lines. */
 const ORDER = ["not-seen", "grid", "shapes", "arrows", "cards"];
@@ -17,8 +17,9 @@ export class Layers extends EventTarget {
   /** Puts all of them above the slide. */
   async open(viewer) {
     for (const one of this.list.toSorted((a, b) => ORDER.indexOf(a.layer.kind) - ORDER.indexOf(b.layer.kind))) {
-      this.images.set(one, await addAbove(viewer, layerTiles(this.description, this.base, one), seen(one)));
+      this.images.set(one, await addLayer(viewer, this.tiles(one), { opacity: seen(one) }));
     }
+    this.viewer = viewer;
   }
 
   /** From now on this result's tiles can be asked for. */
@@ -36,8 +37,27 @@ export class Layers extends EventTarget {
     Object.assign(one, changes);
     const image = this.images.get(one);
     image?.setOpacity(seen(one));
-    if (asksAgain) image?.reset();
+    if (asksAgain && image) this.renew(one);
     this.dispatchEvent(new CustomEvent("change", { detail: one }));
+  }
+
+  /** Takes other tiles: those before stay until all of them are there, so that nothing flickers. */
+  async renew(one) {
+    const { world } = this.viewer;
+    const turn = (one.turn += 1);
+    const index = world.getIndexOfItem(this.images.get(one)) + 1;
+    const image = await addLayer(this.viewer, this.tiles(one), { opacity: 0, preload: seen(one) > 0, index });
+    if (seen(one)) await new Promise((resolve) => image.whenFullyLoaded(resolve));
+    // Switched again in between, it is another's turn.
+    if (turn !== one.turn) return world.removeItem(image);
+    world.removeItem(this.images.get(one));
+    this.images.set(one, image);
+    image.setPreload(false);
+    return image.setOpacity(seen(one));
+  }
+
+  tiles(one) {
+    return layerTiles(this.description, this.base, one);
   }
 
   /** Hides all, or shows again what was shown before; returns whether they are shown now. */
@@ -62,7 +82,7 @@ function state(result, r, layer) {
   const of = new Set((layer.classes ?? []).keys());
   // Two analyses over each other hide one another: the first is shown, the others are a key away.
   const opacity = layer.kind === "grid" ? 0.6 : 1;
-  return { address: `${r}/${layer.id}`, result, r, layer, shown: r === 0, ready: result.ready !== false, opacity, of, from: null };
+  return { address: `${r}/${layer.id}`, result, r, layer, shown: r === 0, ready: result.ready !== false, opacity, of, from: null, turn: 0 };
 }
 
 function seen(one) {

@@ -31,7 +31,8 @@ export function slideTiles(description, base) {
 
 /** A layer's pixels as it is set at the moment: classes that are shown, and the value from which on. */
 export function layerTiles(description, base, layer) {
-  return source(description, (z, x, y) => `${base}layer/${layer.address}/${z}/${x}_${y}.png${query(layer)}`, true);
+  const asked = query(layer);
+  return source(description, (z, x, y) => `${base}layer/${layer.address}/${z}/${x}_${y}.png${asked}`, true);
 }
 
 /** What is asked of the server beyond the place. */

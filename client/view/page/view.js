@@ -20,6 +20,7 @@ export async function openView(root, base, texts, audience, live) {
   const description = await described(base);
   const layers = new Layers(description, base);
   const viewer = await openViewer(part("picture"), slideTiles(description, base), root.dataset.map !== "no");
+  tellLoading(viewer, part("picture"));
   await layers.open(viewer);
   nameCanvas(viewer, description, texts, root);
   const parts = { viewer, description, layers, names, texts, base, live };
@@ -58,12 +59,29 @@ async function untilReady(layers, base, texts, progress) {
   progress.hidden = true;
 }
 
+/** Whether tiles are still on their way: what is not there yet must not look like nothing. */
+function tellLoading({ world }, picture) {
+  const tell = () => {
+    const images = Array.from({ length: world.getItemCount() }, (_, place) => world.getItemAt(place));
+    // What is hidden is not loaded, unless it is about to be shown.
+    const wanted = images.filter((each) => each.getOpacity() > 0 || each.getPreload());
+    picture.dataset.loaded = wanted.every((each) => each.getFullyLoaded()) ? "yes" : "no";
+  };
+  const watch = (image) => ["fully-loaded-change", "opacity-change"].forEach((event) => image.addHandler(event, tell));
+  world.addHandler("add-item", ({ item }) => {
+    watch(item);
+    tell();
+  });
+  world.addHandler("remove-item", tell);
+  watch(world.getItemAt(0));
+  tell();
+}
+
 function nameCanvas(viewer, description, texts, root) {
   const slide = description.name ?? texts.say("slide-unnamed", { n: description.number + 1 });
   viewer.canvas.setAttribute("role", "application");
   viewer.canvas.setAttribute("aria-label", texts.say("picture-name", { slide }));
   viewer.canvas.setAttribute("aria-describedby", root.querySelector("[data-part=picture-keys]").id);
-  viewer.navigator?.element.setAttribute("aria-hidden", "true");
 }
 
 /** The buttons beside the picture. */

@@ -1,4 +1,8 @@
+import { useWholePixels } from "./whole_pixels.js";
+
 /** The picture: OpenSeadragon, told about places in level-0 px. */
+
+useWholePixels();
 
 /** Whether the system asks for no motion. */
 export function isStill() {
@@ -36,27 +40,31 @@ export function openViewer(element, tileSource, withMap) {
     visibilityRatio: 0.2,
     gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
     gestureSettingsTouch: { pinchRotate: false },
-    // Without it hair lines show between tiles of a transparent layer.
-    subPixelRoundingForTransparency: OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS,
     timeout: 120000,
     preserveImageSizeOnResize: true,
   });
   return new Promise((resolve) => {
-    viewer.addOnceHandler("open", () => resolve(viewer));
+    viewer.addOnceHandler("open", () => {
+      if (withMap) keepMap(viewer);
+      resolve(viewer);
+    });
     viewer.open([{ tileSource }]);
   });
 }
 
-/** Adds a layer; the small map does without. */
-export async function addAbove(viewer, tileSource, opacity) {
+/** The small map follows by hand: a viewer that knows its map hands each layer on to it, and asks for all tiles twice. */
+function keepMap(viewer) {
   const { navigator: map } = viewer;
-  // A viewer hands each image on to its map, which would ask for every tile a second time.
+  map.element.setAttribute("aria-hidden", "true");
   viewer.navigator = null;
-  try {
-    return await new Promise((success, error) => viewer.addTiledImage({ tileSource, opacity, success: ({ item }) => success(item), error }));
-  } finally {
-    viewer.navigator = map;
-  }
+  viewer.addHandler("update-viewport", () => map.update(viewer.viewport));
+}
+
+/** Adds a layer, at the top or before the image that is `index`-th; `preload`: its tiles are loaded while unseen. */
+export function addLayer(viewer, tileSource, { opacity, preload, index }) {
+  return new Promise((success, error) => {
+    viewer.addTiledImage({ tileSource, opacity, preload, index, success: ({ item }) => success(item), error });
+  });
 }
 
 /** Centre (level-0 px), level-0 px per page px, and turn in degrees of what is seen, at the end of any motion. */
