@@ -4,6 +4,7 @@
 # make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many, SMEAR=… : what phantoms)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
+# make browser    what the tests of the page need of the system
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +21,7 @@ VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score score-peakmap smears test quick lint clean
+.PHONY: demo score score-peakmap smears test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -54,7 +55,7 @@ $(IN)/%.tiff: | .venv/.all
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py
-test: lint
+test: lint browser
 	$(PYTEST) --ignore $(PAGES)
 	$(BIN)/pytest $(PAGES)
 
@@ -65,6 +66,13 @@ lint: .venv/.all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p histoserve --exclude model_repository
+
+# What the page's tests need of the system: a browser, and letters for Chinese.
+SYSTEM := chromium fonts-wqy-zenhei
+browser:
+	@if command -v chromium && fc-list :lang=zh | grep --quiet .; then true; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then apt-get update -qq && apt-get install -qq -y $(SYSTEM); \
+	else echo "The tests of the page need of the system, and are left out without: apt-get install $(SYSTEM)"; fi >&2
 
 # pip from 3.10's ensurepip installs editable packages of this build system, but slowly: take a newer one.
 .venv/bin/python:

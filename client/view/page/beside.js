@@ -15,7 +15,7 @@ function tellHow({ linked, mpp }, texts) {
 
 try {
   const sections = [...document.querySelectorAll("[data-slide]")];
-  const views = await Promise.all(sections.map((root) => openView(root, root.dataset.base, texts, audience, live)));
+  const views = await Promise.all(sections.map((root) => openView(root, root.dataset.base, { texts, audience, live })));
   const answer = await fetch("description.json");
   const pair = await answer.json();
   tellHow(pair, texts);

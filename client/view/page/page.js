@@ -1,7 +1,7 @@
 import { keysAreOn, pageKeys, switchKeys } from "./keys.js";
 import { liveLine } from "./live.js";
 import { savePicture } from "./picture.js";
-import { keepPlace } from "./place.js";
+import { keepPlace, setLayers } from "./place.js";
 import { loadTexts } from "./texts.js";
 import { openView } from "./view.js";
 
@@ -40,7 +40,7 @@ function listen(view) {
 }
 
 try {
-  const view = await openView(document.querySelector("[data-slide]"), "./", texts, audience, live);
+  const view = await openView(document.querySelector("[data-slide]"), "./", { texts, audience, live, prepare: setLayers });
   keepPlace(view.viewer, view.layers);
   listen(view);
   document.body.dataset.state = "ready";

@@ -31,9 +31,24 @@ function readLayer(text) {
   return { address, shown: !percent.startsWith("-"), opacity, of: classes, from: from === "" ? null : Number(from) };
 }
 
+/** Sets the layers as the address says. */
+export function setLayers(layers) {
+  for (const { address, shown, opacity, of, from } of readHash(location.hash).layers) {
+    const one = layers.at(address);
+    if (!one) continue;
+    const classes = new Set((one.layer.classes ?? []).keys());
+    const known = of === null ? classes : new Set(of.filter((each) => classes.has(each)));
+    layers.change(one, { shown, opacity, of: known, from: Number.isFinite(from) ? from : null });
+  }
+}
+
 /** Keeps address and view the same, both ways. */
 export function keepPlace(viewer, layers) {
-  apply(viewer, layers, location.hash, true);
+  const go = (immediately) => {
+    const { view } = readHash(location.hash);
+    if (view) show(viewer, view, immediately);
+  };
+  go(true);
   let waiting = 0;
   const write = () => {
     clearTimeout(waiting);
@@ -44,17 +59,8 @@ export function keepPlace(viewer, layers) {
   viewer.addHandler("animation-finish", write);
   viewer.addHandler("rotate", write);
   layers.addEventListener("change", write);
-  addEventListener("hashchange", () => apply(viewer, layers, location.hash, false));
-}
-
-function apply(viewer, layers, hash, immediately) {
-  const said = readHash(hash);
-  for (const { address, shown, opacity, of, from } of said.layers) {
-    const one = layers.at(address);
-    if (!one) continue;
-    const classes = new Set((one.layer.classes ?? []).keys());
-    const known = of === null ? classes : new Set(of.filter((each) => classes.has(each)));
-    layers.change(one, { shown, opacity, of: known, from: Number.isFinite(from) ? from : null });
-  }
-  if (said.view) show(viewer, said.view, immediately || undefined);
+  addEventListener("hashchange", () => {
+    setLayers(layers);
+    go();
+  });
 }

@@ -13,12 +13,16 @@ import { keepWhere } from "./where.js";
 
 const AGAIN_MS = 1000;
 
-/** One slide's part of a page: fills what the template left open in `root`; `base` is the slide's address. */
-export async function openView(root, base, texts, audience, live) {
+/** One slide's part of a page: fills what the template left open in `root`; `base` is the slide's address.
+
+`prepare` may set the layers before their first tiles are asked for.
+*/
+export async function openView(root, base, { texts, audience, live, prepare }) {
   const part = (name) => root.querySelector(`[data-part=${name}]`);
   const names = new Names(texts, audience);
   const description = await described(base);
   const layers = new Layers(description, base);
+  prepare?.(layers);
   const viewer = await openViewer(part("picture"), slideTiles(description, base), root.dataset.map !== "no");
   tellLoading(viewer, part("picture"));
   await layers.open(viewer);

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-
 from client.view.browser import made_up
+from client.view.browser.looking import settle
+
 from histoserve.phantom import write_phantom
 
 ROOT = Path(__file__).parents[4]
@@ -37,7 +38,9 @@ def browser() -> Iterator[Any]:
     if chromium is None:
         missing("chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"] if os.getuid() == 0 else [])
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"] if os.getuid() == 0 else []
+        )
         yield started
         started.close()
 
@@ -81,10 +84,23 @@ def made_up_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Callable[..., Any]]:
-    """`opened(address, **settings of the browser)` → a page; at the end nothing may have gone wrong on any of them."""
-    contexts, wrong = [], []
+@pytest.fixture(scope="module")
+def went_wrong() -> list[str]:
+    """What no page may do: complain, ask for what is not there, or ask anybody else."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_went_wrong(went_wrong: list[str]) -> Iterator[None]:
+    went_wrong.clear()
+    yield
+    assert not went_wrong
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any, went_wrong: list[str]) -> Iterator[Callable[..., Any]]:
+    """`opened(address, **settings of the browser)` → a page."""
+    contexts = []
 
     def open_page(address: str, **settings: Any) -> Any:
         known = {"viewport": {"width": 1300, "height": 850}, "reduced_motion": "reduce", "locale": "en-GB"}
@@ -92,18 +108,35 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
-        origin = re.match(r"https?://[^/]+/", address)[0]  # type: ignore[index]
-        page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status} {answer.url}"))
-        page.on("request", lambda asked: asked.url.startswith((origin, "blob:", "data:")) or wrong.append(asked.url))
+        watch(page, re.match(r"https?://[^/]+/", address)[0], went_wrong)  # type: ignore[index]
         page.goto(address)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert not wrong
+
+
+def watch(page: Any, origin: str, wrong: list[str]) -> None:
+    """Notes in `wrong` what a page of this origin may not do."""
+    page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status} {answer.url}"))
+    page.on("request", lambda asked: asked.url.startswith((origin, "blob:", "data:")) or wrong.append(asked.url))
+
+
+@pytest.fixture(scope="module")
+def field(made_up_page: str, opened: Callable[..., Any]) -> Callable[..., Any]:
+    """`field(what the address says)` → the page of the slide with all kinds of layers, the same one each time."""
+    page = opened(f"{made_up_page}s/0/")
+    settle(page)
+
+    def go(said: str) -> Any:
+        page.evaluate("said => { location.hash = said; }", said)
+        settle(page)
+        return page
+
+    return go
 
 
 @pytest.fixture

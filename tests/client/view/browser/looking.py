@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOADED = "() => [...document.querySelectorAll('[data-part=picture]')].every((each) => each.dataset.loaded === 'yes')"
-FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60))))"
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"
 
 
 def settle(page: Any) -> None:
@@ -30,19 +30,24 @@ def canvas(page: Any, number: int = 0) -> NDArray[np.uint8]:
 
 def place(page: Any) -> tuple[float, float, float, float]:
     """Centre x and y in level-0 px, level-0 px per page px, degrees, as the address says."""
-    page.wait_for_timeout(400)
-    at = page.url.partition("#at=")[2].partition("&")[0]
-    x, y, scale, turn = map(float, at.split(","))
+    x, y, scale, turn = map(float, page.url.partition("#at=")[2].partition("&")[0].split(","))
     return x, y, scale, turn
 
 
+def rest(page: Any) -> None:
+    """Until the page has written into the address where it is: it waits for the hand to rest."""
+    page.wait_for_timeout(350)
+
+
 def where(page: Any, l0_x: float, l0_y: float) -> tuple[float, float]:
-    """Of a level-0 place, in px of the canvas; for views that are not turned."""
+    """Of a level-0 place, in px of the canvas, by the address alone; for views that are not turned."""
     x, y, scale, _ = place(page)
-    height, width = canvas(page).shape[:2]
+    width, height = page.evaluate(
+        "() => { const { width, height } = document.querySelector('.openseadragon-canvas > canvas'); return [width, height]; }"
+    )
     return (l0_x - x) / scale + width / 2, (l0_y - y) / scale + height / 2
 
 
-def share_of(image: NDArray[np.uint8], colour: tuple[int, int, int], within: int = 12) -> float:
-    """Of its pixels, how many are of this colour."""
+def share_of(image: NDArray[np.uint8], colour: tuple[int, int, int], within: int = 90) -> float:
+    """Of its pixels, how many are about of this colour, as the rim of a line is; tissue has none of the palette's."""
     return float((np.abs(image.astype(int) - colour).max(axis=2) <= within).mean())

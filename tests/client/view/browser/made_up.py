@@ -37,9 +37,14 @@ def all_kinds() -> list[Layer]:
     odd = {3, 9}
     kinds = [Class("severe_dysplasia", YELLOW, len(CIRCLES) - len(odd)), Class("benign", MINT, len(odd))]
     each = [Shape(circle(*place), int(i in odd), {"Score": 0.873}) for i, place in enumerate(CIRCLES)]
-    warmth = Grid("Dysplasia probability", (np.arange(48, dtype=np.float32) / 47).reshape(6, 8), (0, 0, CELL, CELL), (0, 1), "%")
+    warmth = Grid(
+        "Dysplasia probability", (np.arange(48, dtype=np.float32) / 47).reshape(6, 8), (0, 0, CELL, CELL), (0, 1), "%"
+    )
     ends = np.array([(300, 900), (500, 900)], np.float32)
-    places = [Card(np.array(c, np.float32), n + 1, n % 2, f"dysplasia {n + 1}", {"Score": 0.9 - n / 10}) for n, c in enumerate(CARDS)]
+    places = [
+        Card(np.array(c, np.float32), n + 1, n % 2, f"dysplasia {n + 1}", {"Score": 0.9 - n / 10})
+        for n, c in enumerate(CARDS)
+    ]
     return [
         warmth,
         Shapes(kinds, lambda: iter(each)),
