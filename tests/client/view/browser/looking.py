@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 LOADED = "() => [...document.querySelectorAll('[data-part=picture]')].every((each) => each.dataset.loaded === 'yes')"
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"
 
+SIZE = "() => ['width', 'height'].map((side) => document.querySelector('.openseadragon-canvas > canvas')[side])"
+
 
 def settle(page: Any) -> None:
     """Waits until the page is ready and all tiles of what is seen have come."""
@@ -42,9 +44,7 @@ def rest(page: Any) -> None:
 def where(page: Any, l0_x: float, l0_y: float) -> tuple[float, float]:
     """Of a level-0 place, in px of the canvas, by the address alone; for views that are not turned."""
     x, y, scale, _ = place(page)
-    width, height = page.evaluate(
-        "() => { const { width, height } = document.querySelector('.openseadragon-canvas > canvas'); return [width, height]; }"
-    )
+    width, height = page.evaluate(SIZE)
     return (l0_x - x) / scale + width / 2, (l0_y - y) / scale + height / 2
 
 

@@ -68,7 +68,7 @@ def write(out: Path, slide_path: Path, layers: Sequence[Layer], mpp: float | Non
     content: dict[str, Any] = {
         "schema": 1, "histoserve": "0.1.0", "finished": "2026-11-26T20:17:28+00:00",
         "slide": {**said, **source_of(slide_path).described(), "mpp": mpp},
-        "pipeline": {"name": pipeline, "network": 7, "models": [{"name": "made_up_network", "version": "1", "sha256": "ab"}]},
+        "pipeline": {"name": pipeline, "network": 7, "models": [{"name": "a_network", "version": "1", "sha256": "ab"}]},
         "tiles": {"planned": 40, "failed": [{"index": 2}]},
         "result": {"class": "severe_dysplasia", "probability": {"severe_dysplasia": 0.87}, "tissue_mm2": 0.12},
     }  # fmt: skip
