@@ -39,11 +39,11 @@ class DrawnGrid:
         self._grid, self._l0_size = grid, l0_size
 
     def tile(self, z: int, x: int, y: int, of: frozenset[int] | None, least: float | None) -> bytes:
-        """Without values below `least`; a grid has no classes."""
+        """Without values below `least`; a grid has no classes, and if none is asked for its numbers are not written."""
         picture = Picture(tile_of(self._l0_size, z, x, y))
-        return picture.png() if self.draw(picture, least) else empty(picture.tile.size)
+        return picture.png() if self.draw(picture, least, numbers=of is None) else empty(picture.tile.size)
 
-    def draw(self, picture: Picture, least: float | None) -> bool:
+    def draw(self, picture: Picture, least: float | None, numbers: bool = True) -> bool:
         """False if there is nothing to be seen."""
         values = self._grid.values
         if least is not None:
@@ -56,7 +56,8 @@ class DrawnGrid:
             return False
         shown = picture.inside[rows.pixels, columns.pixels].view(np.uint32)[..., 0]
         shown[:] = self._inks(part)[rows.run[:, None], columns.run]
-        self._write(picture, values, rows, columns)
+        if numbers:
+            self._write(picture, values, rows, columns)
         return True
 
     def at(self, l0_x: float, l0_y: float) -> list[Found]:

@@ -6,10 +6,10 @@ const ORDER = ["not-seen", "grid", "shapes", "arrows", "cards"];
 
 /** What is shown above the slide; dispatches "change" when anything is switched. */
 export class Layers extends EventTarget {
-  constructor(description, base) {
+  /** `plain`: values are written nowhere. */
+  constructor(description, base, plain) {
     super();
-    this.description = description;
-    this.base = base;
+    Object.assign(this, { description, base, plain });
     this.list = description.results.flatMap((result, r) => inOrder(result.layers).map((layer) => state(result, r, layer)));
     this.images = new Map();
   }
@@ -57,7 +57,7 @@ export class Layers extends EventTarget {
   }
 
   tiles(one) {
-    return layerTiles(this.description, this.base, one);
+    return layerTiles(this.description, this.base, one, this.plain);
   }
 
   /** Hides all, or shows again what was shown before; returns whether they are shown now. */

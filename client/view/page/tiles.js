@@ -30,16 +30,17 @@ export function slideTiles(description, base) {
 }
 
 /** A layer's pixels as it is set at the moment: classes that are shown, and the value from which on. */
-export function layerTiles(description, base, layer) {
-  const asked = query(layer);
+export function layerTiles(description, base, layer, plain) {
+  const asked = query(layer, plain);
   return source(description, (z, x, y) => `${base}layer/${layer.address}/${z}/${x}_${y}.png${asked}`, true);
 }
 
-/** What is asked of the server beyond the place. */
-function query(layer) {
+/** What is asked of the server beyond the place; a heat map of no classes, which it has not, comes without numbers. */
+function query(layer, plain) {
   const asked = new URLSearchParams();
   const classes = layer.layer.classes?.length ?? 0;
-  if (layer.of.size < classes) asked.set("of", [...layer.of].sort((a, b) => a - b).join(","));
+  const bare = plain && layer.layer.kind === "grid";
+  if (bare || layer.of.size < classes) asked.set("of", [...layer.of].sort((a, b) => a - b).join(","));
   if (layer.from !== null) asked.set("from", String(layer.from));
   const text = asked.toString();
   return text && `?${text}`;

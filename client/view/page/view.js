@@ -21,7 +21,7 @@ export async function openView(root, base, { texts, audience, live, prepare }) {
   const part = (name) => root.querySelector(`[data-part=${name}]`);
   const names = new Names(texts, audience);
   const description = await described(base);
-  const layers = new Layers(description, base);
+  const layers = new Layers(description, base, names.plain);
   prepare?.(layers);
   const viewer = await openViewer(part("picture"), slideTiles(description, base), root.dataset.map !== "no");
   tellLoading(viewer, part("picture"));

@@ -38,7 +38,10 @@ def place(page: Any) -> tuple[float, float, float, float]:
 
 def rest(page: Any) -> None:
     """Until the page has written into the address where it is: it waits for the hand to rest."""
-    page.wait_for_timeout(350)
+    before = ""
+    while before != page.url:
+        before = page.url
+        page.wait_for_timeout(400)
 
 
 def where(page: Any, l0_x: float, l0_y: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from client.view.browser.looking import settle
+from client.view.browser.looking import canvas, settle
 
 Open = Callable[..., Any]
 SHARE = re.compile(r"(?<![\d.,])[01][.,]\d+|\d+\s?%(?!\S)")
@@ -51,6 +51,18 @@ def test_a_patient_reads_no_diagnosis_and_no_probability(reading: Open, query: s
     words = all_words(reading(query))
     assert not SHARE.search(words), SHARE.search(words)
     assert not DIAGNOSIS.search(words), DIAGNOSIS.search(words)
+
+
+def test_a_patient_sees_no_values_in_the_picture(made_up_page: str, opened: Open, keep: Callable[..., None]) -> None:
+    page = opened(
+        f"{made_up_page}s/0/?for=patient#at=700,500,0.5,0&show=0/0:100;0/not-seen:-100;0/1:-100;0/2:-100;0/3:-100"
+    )
+    image = canvas(page)
+    keep(page, "patient-heat-map")
+    # Letters are black and white, which the scale from violet to yellow does not have.
+    image = image[:-2, :-2]
+    assert image.max(axis=2).min() > 60
+    assert image.min(axis=2).max() < 160
 
 
 def test_a_doctor_reads_them(reading: Open) -> None:
