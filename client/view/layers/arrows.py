@@ -10,7 +10,7 @@ from histoserve.client.results.pictures.arrows import HEAD_PX, LEAST_PX, LINE_PX
 from histoserve.client.results.pictures.lettering import contrast
 from histoserve.client.view.layers.found import Found
 from histoserve.client.view.layers.lines import WIDEST_PX, draw_lines
-from histoserve.client.view.layers.picture import Picture, empty
+from histoserve.client.view.layers.picture import Picture, empty, opaque
 from histoserve.client.view.layers.tile import Size, tile_of
 
 
@@ -28,22 +28,23 @@ class DrawnArrows:
 
     def draw(self, picture: Picture) -> bool:
         """With a rim of a px, so that they show on anything; False if there are none."""
-        lines = self._lines(picture.tile.z)
+        lines, low, high = self._lines(picture.tile.z)
         first = np.array(picture.tile.corner) - WIDEST_PX
         last = first + picture.tile.size + 2 * WIDEST_PX
-        if not ((lines.max(axis=1) >= first) & (lines.min(axis=1) <= last)).all(axis=1).any():
+        lines = lines[((high >= first) & (low <= last)).all(axis=1)]
+        if not len(lines):
             return False
         width = LINE_PX[self._arrows.heavy]
-        draw_lines(picture, lines, contrast(self._arrows.colour), width + 1)
-        draw_lines(picture, lines, self._arrows.colour, width)
+        draw_lines(picture, lines, opaque(contrast(self._arrows.colour)), width + 1)
+        draw_lines(picture, lines, opaque(self._arrows.colour), width)
         return True
 
     def at(self, l0_x: float, l0_y: float) -> list[Found]:
         """Arrows have no numbers."""
         return []
 
-    def _lines_at(self, z: int) -> NDArray[np.float64]:
-        """(n, 2 ends, 2) in px of the page: each arrow's shaft and the two lines of its head."""
+    def _lines_at(self, z: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Each arrow's shaft and its head's two lines, (n, 2 ends, 2) in px of the page, and their boxes' corners."""
         tails, heads = (ends.astype(np.float64) * 2.0**-z for ends in (self._arrows.l0_tails, self._arrows.l0_heads))
         middle, along = (tails + heads) / 2, heads - tails
         there = np.isfinite(along).all(axis=1)
@@ -51,7 +52,8 @@ class DrawnArrows:
         # Where most are too short to be told apart, one stands for all in a square.
         if len(middle) > 1 and np.median(np.hypot(*along.T)) < LEAST_PX / 2:
             middle, along = means(middle, along)
-        return _drawn(middle, along, HEAD_PX[self._arrows.heavy])
+        lines = _drawn(middle, along, HEAD_PX[self._arrows.heavy])
+        return lines, lines.min(axis=1), lines.max(axis=1)
 
 
 def _drawn(middle: Vectors, along: Vectors, head_px: float) -> NDArray[np.float64]:

@@ -23,6 +23,8 @@ def coverage(
     turns = np.add.reduceat(begins[:, 0] * ends[:, 1] - ends[:, 0] * begins[:, 1], starts)
     sign = np.where((turns > 0) == hole, 1.0, -1.0)
     weight = np.repeat(sign, np.diff(np.append(starts, len(points))))
+    touching = _touching(begins, ends, width, height)
+    begins, ends, weight = begins[touching], ends[touching], weight[touching]
     rows, edge, begins, ends = _cut(begins, ends, 1, height)
     inside = (rows >= 0) & (rows < height)
     rows, edge = rows[inside], edge[inside]
@@ -36,6 +38,13 @@ def coverage(
     cells = height * (width + 2)
     added = np.bincount(place, rise * (1 - share), cells) + np.bincount(place + 1, rise * share, cells + 1)[:cells]
     return added.reshape(height, width + 2)[:, :width].cumsum(axis=1).astype(np.float32)
+
+
+def _touching(begins: Floats, ends: Floats, width: int, height: int) -> NDArray[np.bool_]:
+    """Edges that add anything: those beside the picture's rows, and not right of it."""
+    low, high = np.minimum(begins, ends), np.maximum(begins, ends)
+    added: NDArray[np.bool_] = (high[:, 1] > 0) & (low[:, 1] < height) & (low[:, 0] < width)
+    return added
 
 
 def _following(count: int, starts: NDArray[np.int64]) -> NDArray[np.int64]:

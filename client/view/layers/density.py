@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.results.layers import Colour
 from histoserve.client.view.layers.coverage import coverage
 from histoserve.client.view.layers.index import Index, mapped
-from histoserve.client.view.layers.picture import png_of
+from histoserve.client.view.layers.ramps import Ramps
 from histoserve.client.view.layers.tile import TILE_PX, Size, Tile, deepest, page_size, tile_of
 
 FIRST_ZOOM = 3
@@ -70,24 +69,25 @@ def load_density(folder: Path) -> Density:
     return Density(np.asarray(packed), blocks)
 
 
-def draw_density(density: Density, tile: Tile, colours: Sequence[Colour], of: frozenset[int] | None) -> bytes | None:
-    """In each px the colour of the class that fills most of it, its opacity what all fill; None for nothing at all."""
+def draw_density(
+    density: Density, tile: Tile, ramps: Ramps, ramp_of: Sequence[int], of: frozenset[int] | None
+) -> bytes | None:
+    """In each px the ramp of the class that fills most of it, as far up as all fill; None for nothing at all."""
     x, y = tile.corner[0] // TILE_PX, tile.corner[1] // TILE_PX
     most = np.zeros((TILE_PX, TILE_PX), np.uint8)
-    commonest = np.zeros_like(most, np.uint16)
+    ramp = np.zeros_like(most)
     total, marks = np.zeros_like(most), np.zeros_like(most)
     for number, content in density.block(tile.z, x, y):
         if of is None or number in of:
-            commonest[content > most] = number
+            ramp[content > most] = ramp_of[number]
             most = np.maximum(most, content)
             total = np.asarray(cv2.add(total, content & np.uint8(0xFE)), np.uint8)
             marks |= content & np.uint8(1)
     if not most.any():
         return None
     width, height = tile.size
-    shown = commonest[:height, :width], (total & 0xFE | marks)[:height, :width]
-    pixels = _inks(colours)[shown[0]] | _opacities()[shown[1]]
-    return png_of(pixels.view(np.uint8).reshape(height, width, 4))
+    value = _OPACITIES[total & np.uint8(0xFE) | marks]
+    return ramps.png(ramp[:height, :width], value[:height, :width])
 
 
 class _Building:
@@ -173,16 +173,11 @@ def _exists(l0_size: Size, z: int, x: int, y: int) -> bool:
     return x * TILE_PX < width and y * TILE_PX < height
 
 
-def _inks(colours: Sequence[Colour]) -> NDArray[np.uint32]:
-    """Of each class, a pixel without opacity."""
-    inks = np.array([(blue, green, red, 0) for red, green, blue in colours], np.uint8)
-    return inks.view(np.uint32).ravel()
-
-
-def _opacities() -> NDArray[np.uint32]:
-    """Of each byte of the total, a pixel that is nothing but opaque."""
+def _opacities() -> NDArray[np.uint8]:
+    """Of each byte, as `Density` keeps them."""
     share = (np.arange(256) >> 1) / FULL
     opacity = np.where(np.arange(256) & 1, LEAST_OPACITY + (1 - LEAST_OPACITY) * share, share)
-    pixels = np.zeros((256, 4), np.uint8)
-    pixels[:, 3] = np.rint(255 * opacity)
-    return pixels.view(np.uint32).ravel()
+    return np.rint(255 * opacity).astype(np.uint8)
+
+
+_OPACITIES = _opacities()

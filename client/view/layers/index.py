@@ -54,6 +54,12 @@ class Index:
         touching = (box[:, 0] <= right) & (box[:, 2] >= left) & (box[:, 1] <= bottom) & (box[:, 3] >= top)
         return near[touching]
 
+    def extent(self, rings: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Their longer sides in level-0 px."""
+        box = self.box[rings].astype(np.float64)
+        longer: NDArray[np.float64] = (box[:, 2:] - box[:, :2]).max(axis=1, initial=0)
+        return longer
+
     def outlines(self, rings: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Their points, one ring after the other, and where each begins."""
         first = self.start[rings]

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.results.layers import Colour
-from histoserve.client.view.layers.picture import MARGIN_PX, Picture, opaque
+from histoserve.client.view.layers.picture import MARGIN_PX, Picture
+
+Ink = tuple[int, int, int, int] | tuple[int]
+"""Of a picture, as `picture.opaque` makes it; of a mask, its value."""
 
 FRACTION_BITS = 4
 """Lines are placed to a sixteenth of a pixel."""
@@ -23,7 +25,7 @@ SMALL_PX = MARGIN_PX - WIDEST_PX
 
 
 def draw_outlines(
-    picture: Picture, points: NDArray[np.floating], starts: NDArray[np.int64], colour: Colour, width: int
+    picture: Picture, points: NDArray[np.floating], starts: NDArray[np.int64], ink: Ink, width: int
 ) -> None:
     """Closed ones: `points` (n, 2) in px of the page, the first one of each at `starts`."""
     if not len(starts):
@@ -33,18 +35,26 @@ def draw_outlines(
     small = (extent <= SMALL_PX).all(axis=1)
     placed = _fixed(picture, points)
     closed = [placed[start:end] for start, end in zip(starts[small].tolist(), ends[small].tolist(), strict=True)]
-    cv2.polylines(picture.whole, closed, True, opaque(colour), width, cv2.LINE_AA, FRACTION_BITS)
+    cv2.polylines(picture.whole, closed, True, ink, width, cv2.LINE_AA, FRACTION_BITS)
     for start, end in zip(starts[~small].tolist(), ends[~small].tolist(), strict=True):
-        outline = points[start:end]
-        draw_lines(picture, np.stack((outline, np.roll(outline, -1, axis=0)), axis=1), colour, width)
+        outline = _without_repeats(points[start:end])
+        draw_lines(picture, np.stack((outline, np.roll(outline, -1, axis=0)), axis=1), ink, width)
 
 
-def draw_lines(picture: Picture, lines: NDArray[np.floating], colour: Colour, width: int) -> None:
+def draw_lines(picture: Picture, lines: NDArray[np.floating], ink: Ink, width: int) -> None:
     """(n, 2 ends, 2) in px of the page."""
     pieces = _near(picture, _in_pieces(picture, _near(picture, lines)))
     if len(pieces):
         drawn = list(_fixed(picture, pieces))
-        cv2.polylines(picture.whole, drawn, False, opaque(colour), width, cv2.LINE_AA, FRACTION_BITS)
+        cv2.polylines(picture.whole, drawn, False, ink, width, cv2.LINE_AA, FRACTION_BITS)
+
+
+def _without_repeats(outline: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of points that are drawn at the same place, one after the other, only the first."""
+    places = np.rint(outline * (1 << FRACTION_BITS))
+    different = (places != np.roll(places, 1, axis=0)).any(axis=1)
+    different[0] = True
+    return outline[different]
 
 
 def _fixed(picture: Picture, points: NDArray[np.floating]) -> NDArray[np.int32]:

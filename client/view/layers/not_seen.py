@@ -35,6 +35,7 @@ class DrawnNotSeen:
     """Fits `drawn.DrawnLayer`."""
 
     def __init__(self, background: Background, l0_size: Size):
+        """Raises ValueError for regions that are none."""
         self._l0_size = l0_size
         self._seen, self._failed = _sides(background.seen), _sides(background.not_seen)
 
@@ -71,7 +72,10 @@ class DrawnNotSeen:
 
 
 def _sides(regions: Sequence[Rectangle]) -> Sides:
-    whole = np.array(regions, np.int64).reshape(-1, 4)
+    try:
+        whole = np.array(regions, np.float64).reshape(-1, 4).astype(np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"what was looked at is no list of regions: {error}") from error
     return np.concatenate((whole[:, :2], whole[:, :2] + whole[:, 2:]), axis=1)
 
 

@@ -1,7 +1,7 @@
 """A tile's picture: drawn with a margin, handed out as transparent PNG.
 
 Colours are blue, green, red, opacity, as OpenCV's; while it is drawn on, they are multiplied by the opacity, which is
-what OpenCV's smooth lines on a transparent ground come to.
+what OpenCV's smooth lines on a transparent ground come to. A mask has one channel, see `ramps`.
 """
 
 from functools import lru_cache
@@ -16,18 +16,19 @@ from histoserve.client.view.layers.tile import Size, Tile
 MARGIN_PX = 64
 """Around the tile: what OpenCV cuts off at a picture's border, it draws otherwise near that border too."""
 
-PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 """Fast: a tile is looked at for seconds."""
 
 
 class Picture:
     """Transparent at first."""
 
-    def __init__(self, tile: Tile):
+    def __init__(self, tile: Tile, mask: bool = False):
         width, height = tile.size
+        size = height + 2 * MARGIN_PX, width + 2 * MARGIN_PX
         self.tile = tile
-        self.whole: NDArray[np.uint8] = np.zeros((height + 2 * MARGIN_PX, width + 2 * MARGIN_PX, 4), np.uint8)
-        """(H, W, 4), with the margin."""
+        self.whole: NDArray[np.uint8] = np.zeros(size if mask else (*size, 4), np.uint8)
+        """(H, W, 4), or (H, W) of a mask, with the margin."""
 
     @property
     def corner(self) -> tuple[int, int]:

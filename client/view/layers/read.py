@@ -58,7 +58,7 @@ def read(path: Path, layers: Sequence[Wanted], progress: Callable[[float], None]
             lines = _Lines(path.name, file)
             for number, layer in enumerate(layers):
                 missing = layer.features
-                while missing:
+                while missing > 0:
                     read, rings = lines.rings(missing, layer.classes)
                     missing -= read
                     progress(lines.place / size)

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.results.layers import Class, Colour
-from histoserve.client.results.pictures.lettering import contrast
+from histoserve.client.results.layers import Class
 from histoserve.client.view.layers.density import FIRST_ZOOM, Density, draw_density
 from histoserve.client.view.layers.found import Found
 from histoserve.client.view.layers.index import Index
 from histoserve.client.view.layers.lines import WIDEST_PX, draw_outlines
 from histoserve.client.view.layers.picture import Picture, empty
+from histoserve.client.view.layers.ramps import RIM, Ramps, plain, rimmed
 from histoserve.client.view.layers.read import feature_at
-from histoserve.client.view.layers.tile import Size, tile_of
+from histoserve.client.view.layers.tile import Size, Tile, tile_of
 
 FEW = 2000
 """Fewer are outlined at every zoom."""
@@ -36,41 +36,49 @@ class DrawnShapes:
     """Fits `drawn.DrawnLayer`."""
 
     def __init__(self, index: Index, density: Density | None, classes: Sequence[Class], geojson: Path, l0_size: Size):
-        """`density`: for many shapes."""
+        """`density`: for many shapes. Raises ValueError for more colours than can be shown."""
         self._index, self._density, self._classes = index, density, classes
         self._geojson, self._l0_size = geojson, l0_size
         self._version = _version(geojson)
+        colours = list(dict.fromkeys(each.colour for each in classes))
+        self._ramp_of = [colours.index(each.colour) for each in classes]
+        self._dense = Ramps([plain(colour) for colour in colours])
+        self._lines = Ramps([make(colour) for colour in colours for make in (plain, rimmed)])
 
     def tile(self, z: int, x: int, y: int, of: frozenset[int] | None, least: float | None) -> bytes:
         """`least` says nothing of shapes."""
         tile = tile_of(self._l0_size, z, x, y)
         if self._density is not None and z >= FIRST_ZOOM:
-            png = draw_density(self._density, tile, [each.colour for each in self._classes], of)
-            return png or empty(tile.size)
-        picture = Picture(tile)
-        return picture.png() if self.draw(picture, of) else empty(tile.size)
+            return draw_density(self._density, tile, self._dense, self._ramp_of, of) or empty(tile.size)
+        return self._outlined(tile, of) or empty(tile.size)
 
-    def draw(self, picture: Picture, of: frozenset[int] | None) -> bool:
-        """Outlines, a class on top of the one before; False if there are none."""
-        rings = self._index.within(picture.tile.l0_square(WIDEST_PX + SMALLEST_PX))
-        kinds = self._index.of[rings]
-        shown = [number for number in np.unique(kinds).tolist() if of is None or number in of]
-        for number in shown:
-            mine = rings[kinds == number]
-            box = self._index.box[mine].astype(np.float64) * picture.tile.scale
-            large = (box[:, 2:] - box[:, :2]).max(axis=1) >= LARGE_PX
-            colour = self._classes[number].colour
-            self._outline(picture, mine[~large], ((colour, LINE_PX),))
-            self._outline(picture, mine[large], ((contrast(colour), RIM_PX), (colour, LINE_PX)))
-        return bool(shown)
+    def _outlined(self, tile: Tile, of: frozenset[int] | None) -> bytes | None:
+        """A class on top of the one before; None if there is nothing."""
+        rings = self._index.within(tile.l0_square(WIDEST_PX + SMALLEST_PX))
+        kinds, extent = self._index.of[rings], self._index.extent(rings) * tile.scale
+        ramp, value = (np.zeros(tile.size[::-1], np.uint8) for _ in range(2))
+        for number in np.unique(kinds).tolist():
+            if of is None or number in of:
+                for rim in (False, True):
+                    mine = rings[(kinds == number) & ((extent >= LARGE_PX) == rim)]
+                    if len(mine):
+                        mask = self._mask(tile, mine, rim)
+                        covering = (mask > value) | (mask >= RIM)
+                        np.copyto(ramp, np.uint8(2 * self._ramp_of[number] + rim), where=covering)
+                        np.copyto(value, mask, where=covering)
+        return self._lines.png(ramp, value) if value.any() else None
 
-    def _outline(self, picture: Picture, rings: NDArray[np.int64], lines: Sequence[tuple[Colour, int]]) -> None:
-        """With lines of these colours and widths, one on top of the other."""
-        if len(rings):
-            points, starts = self._index.outlines(rings)
-            on_page = _large_enough(points.astype(np.float64) * picture.tile.scale, starts)
-            for colour, width in lines:
-                draw_outlines(picture, on_page, starts, colour, width)
+    def _mask(self, tile: Tile, rings: NDArray[np.int64], rim: bool) -> NDArray[np.uint8]:
+        """How far up their ramp the outlines are in each px."""
+        picture = Picture(tile, mask=True)
+        points, starts = self._index.outlines(rings)
+        on_page = points.astype(np.float64) * tile.scale
+        if not rim:
+            on_page = _large_enough(on_page, starts, self._index.box[rings].astype(np.float64) * tile.scale)
+        if rim:
+            draw_outlines(picture, on_page, starts, (RIM,), RIM_PX)
+        draw_outlines(picture, on_page, starts, (255,), LINE_PX)
+        return picture.inside
 
     def at(self, l0_x: float, l0_y: float) -> list[Found]:
         """The shapes around a place, the smallest first, with their numbers while the file is as it was."""
@@ -105,15 +113,16 @@ class DrawnShapes:
         return Found(str(name), numbers, outline.astype(np.float64).round(2).tolist())
 
 
-def _large_enough(points: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Outlines smaller than SMALLEST_PX enlarged about their middles; a point stays one."""
-    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
-    extent = (high - low).max(axis=1)
+def _large_enough(
+    points: NDArray[np.float64], starts: NDArray[np.int64], box: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Outlines in boxes smaller than SMALLEST_PX enlarged about their middles; a point stays one."""
+    extent = (box[:, 2:] - box[:, :2]).max(axis=1)
     if (extent >= SMALLEST_PX).all():
         return points
     factor = np.where(extent > 0, np.maximum(1, SMALLEST_PX / np.maximum(extent, 1e-9)), 1)
     counts = np.diff(np.append(starts, len(points)))
-    middle = np.repeat((low + high) / 2, counts, axis=0)
+    middle = np.repeat((box[:, :2] + box[:, 2:]) / 2, counts, axis=0)
     return middle + (points - middle) * np.repeat(factor, counts)[:, None]
 
 

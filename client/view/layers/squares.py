@@ -36,6 +36,9 @@ class DrawnGrid:
     """Fits `drawn.DrawnLayer`."""
 
     def __init__(self, grid: Grid, l0_size: Size):
+        """Raises ValueError for a grid without a place."""
+        if not np.isfinite(grid.l0_first).all():
+            raise ValueError(f"{grid.title}: the first region, {grid.l0_first}, is none")
         self._grid, self._l0_size = grid, l0_size
 
     def tile(self, z: int, x: int, y: int, of: frozenset[int] | None, least: float | None) -> bytes:

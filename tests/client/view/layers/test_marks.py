@@ -1,5 +1,7 @@
 """Arrows, cards, and what was not looked at."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from made_up_layers import CLASSES, coloured, decoded
@@ -130,3 +132,17 @@ def test_nothing_seen_is_all_hatched_and_clicks_say_so() -> None:
     assert [each.name for each in layer.at(60, 60)] == ["failed"]
     assert [each.name for each in layer.at(4000, 10)] == ["not-planned"]
     assert not_seen([], [])[..., 3].any(axis=0).all()
+
+
+@pytest.mark.parametrize("regions", [[[1, 2, 3]], [[1, 2, 3, "x"]], "no", [[1, 2, 3, None]], 5])
+def test_regions_that_are_none_are_refused(regions: Any) -> None:
+    with pytest.raises(ValueError, match="no list of regions"):
+        DrawnNotSeen(Background((0, 0, 1, 1), regions, []), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("region", "of"), [((0, 0, np.nan, 9), 0), ((0, 0, 9), 0), ((0, 0, 9, 9), 2), ((0, 0, 9, 9), -1)]
+)
+def test_a_card_without_a_place_or_of_no_class_is_refused(region: tuple[float, ...], of: int) -> None:
+    with pytest.raises(ValueError, match="card 7 has no place or is of no class"):
+        DrawnCards(Cards("cards", "", CLASSES, [Card(np.array(region, np.float32), 7, of, "", {})]), SIZE)

@@ -100,7 +100,7 @@ def test_what_is_no_shape_is_refused_in_one_sentence(line: str, tmp_path: Path) 
         rings_of(tmp_path, feature("Polygon", [SQUARE]), line)
 
 
-@pytest.mark.parametrize("expected", [1, 3])
+@pytest.mark.parametrize("expected", [-1, 1, 3])
 def test_fewer_or_more_features_than_expected_are_refused(expected: int, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"made_up.geojson, line \d: .*layers\.json"):
         rings_of(tmp_path, *[feature("Polygon", [SQUARE])] * 2, expected=expected)

@@ -108,3 +108,8 @@ def test_a_click_finds_the_value_and_its_region() -> None:
         == layer.at(float("nan"), 30)
         == []
     )
+
+
+def test_a_grid_without_a_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="score: the first region"):
+        DrawnGrid(Grid("score", np.ones((2, 2), np.float32), (np.nan, 0, 9, 9), (0, 1)), SIZE)

@@ -1,0 +1,1 @@
+"""The page's layers with a million nuclei."""

@@ -1,0 +1,71 @@
+"""What a million nuclei cost on the page, against reading and drawing them without an index."""
+
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from histoserve.benchmark.view.nuclei import write_nuclei
+from histoserve.benchmark.view.page import AT_ONCE, ZOOMS
+
+COUNT, TILES = 1_000_000, 80
+INDEX_S, TILE_MS, PEAK_MIB = 120, 150, 1024
+"""Targets: to index, of 95 of 100 tiles at any zoom, of either process."""
+SHARE = 10
+"""The baselines take a tenth of the nuclei, and so long for each of ten."""
+
+
+def run(image: Path | None = None) -> int:
+    """Prints a table; returns 1 over a target. `image` is not needed: the nuclei are made up."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, cache = Path(name), Path(name) / "cache"
+        path = write_nuclei(folder, COUNT)
+        read_s, draw_ms = baseline(path)
+        built, cached = (in_a_process(folder, cache, tiles) for tiles in (1, TILES))
+        megabytes = path.stat().st_size / 1e6
+    latest = {z: float(np.percentile(cached["tiles"][str(z)], 95)) for z in ZOOMS}
+    peak = max(built["peak"], cached["peak"])
+    table = Table("what", "without an index", "on the page", "target")
+    table.title = f"{COUNT:,} nuclei, {megabytes:.0f} MB of GeoJSON, {AT_ONCE} requests at a time"
+    table.add_row("read and index, s", f"{read_s:.0f} (only read)", f"{built['seconds']:.0f}", f"≤ {INDEX_S}")
+    table.add_row("open again, s", "", f"{cached['seconds']:.1f}", "")
+    for z, value in latest.items():
+        slow = f"{draw_ms:.0f}" if z == 2 else ""
+        table.add_row(f"a tile at 1:{2**z}, ms (95 of 100)", slow, f"{value:.0f}", f"≤ {TILE_MS}")
+    table.add_row("memory, MiB at most", "", f"{peak:.0f}", f"≤ {PEAK_MIB}")
+    Console().print(table)
+    return int(built["seconds"] > INDEX_S or max(latest.values()) > TILE_MS or peak > PEAK_MIB)
+
+
+def in_a_process(folder: Path, cache: Path, tiles: int) -> dict[str, Any]:
+    """Of its own, so that its memory is its own; raises OSError if it fails."""
+    command = [sys.executable, "-m", "histoserve.benchmark.view.page", str(folder), str(cache), str(tiles)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)} failed")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def baseline(path: Path) -> tuple[float, float]:
+    """Seconds to read all with Python's json, milliseconds to draw one tile at 1:4 from all outlines."""
+    start = time.perf_counter()
+    outlines = []
+    with path.open("rb") as file:
+        for line in itertools.islice(file, 1, 1 + COUNT // SHARE):
+            outlines.append(np.array(json.loads(line.rstrip(b",\n"))["geometry"]["coordinates"][0], np.float32))
+    read = time.perf_counter() - start
+    start = time.perf_counter()
+    placed = [np.rint((outline / 4 - 2048) * 16).astype(np.int32) for outline in outlines]
+    cv2.polylines(np.zeros((512, 512, 4), np.uint8), placed, True, (0, 0, 0, 255), 1, cv2.LINE_AA, 4)
+    drawn = time.perf_counter() - start
+    return read * SHARE, drawn * SHARE * 1e3
