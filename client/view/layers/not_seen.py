@@ -13,6 +13,7 @@ from histoserve.client.results.layers import outline_of
 from histoserve.client.results.layers_json import Background
 from histoserve.client.view.layers.found import Found
 from histoserve.client.view.layers.picture import empty, png_of
+from histoserve.client.view.layers.read import FARTHEST_PX
 from histoserve.client.view.layers.tile import Size, Tile, edges, tile_of
 
 FAILED, NOT_PLANNED = "failed", "not-planned"
@@ -73,9 +74,12 @@ class DrawnNotSeen:
 
 def _sides(regions: Sequence[Rectangle]) -> Sides:
     try:
-        whole = np.array(regions, np.float64).reshape(-1, 4).astype(np.int64)
-    except (TypeError, ValueError, OverflowError) as error:
+        whole = np.array(regions, np.float64).reshape(-1, 4)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"what was looked at is no list of regions: {error}") from error
+    if not (np.abs(whole) < FARTHEST_PX).all():
+        raise ValueError("what was looked at is no list of regions: one is beyond any slide")
+    whole = whole.astype(np.int64)
     return np.concatenate((whole[:, :2], whole[:, :2] + whole[:, 2:]), axis=1)
 
 

@@ -134,7 +134,7 @@ def test_nothing_seen_is_all_hatched_and_clicks_say_so() -> None:
     assert not_seen([], [])[..., 3].any(axis=0).all()
 
 
-@pytest.mark.parametrize("regions", [[[1, 2, 3]], [[1, 2, 3, "x"]], "no", [[1, 2, 3, None]], 5])
+@pytest.mark.parametrize("regions", [[[1, 2, 3]], [[1, 2, 3, "x"]], "no", [[1, 2, 3, None]], [[0, 0, 10**30, 1]], 5])
 def test_regions_that_are_none_are_refused(regions: Any) -> None:
     with pytest.raises(ValueError, match="no list of regions"):
         DrawnNotSeen(Background((0, 0, 1, 1), regions, []), SIZE)
