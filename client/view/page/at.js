@@ -23,21 +23,29 @@ export class At {
     this.asked += 1;
     const mine = this.asked;
     const results = [...new Set(this.layers.list.filter((one) => one.shown && one.ready).map((one) => one.r))];
-    const answers = await Promise.all(results.map((r) => this.of(r, l0_x, l0_y)));
+    const answers = await Promise.all(results.map((r) => this.of(r, l0_x, l0_y))).catch(() => null);
     // An answer to an earlier click must not replace that of a later one.
-    if (mine === this.asked) this.tell(answers.flat(), l0_x, l0_y);
+    if (mine !== this.asked) return;
+    if (answers) this.tell(answers.flat(), l0_x, l0_y);
+    else this.fail();
   }
 
+  /** Raises what `fetch` raises, and for an answer that is none. */
   async of(r, l0_x, l0_y) {
     const { width, height } = this.description;
     if (l0_x < 0 || l0_y < 0 || l0_x >= width || l0_y >= height) return [];
-    try {
-      const answer = await fetch(`${this.base}at?x=${l0_x.toFixed(2)}&y=${l0_y.toFixed(2)}&r=${r}`);
-      if (!answer.ok) return [];
-      return (await answer.json()).found.map((each) => ({ ...each, one: this.layers.at(`${r}/${each.layer}`) })).filter(({ one }) => one?.shown);
-    } catch {
-      return [];
-    }
+    const answer = await fetch(`${this.base}at?x=${l0_x.toFixed(2)}&y=${l0_y.toFixed(2)}&r=${r}`);
+    if (!answer.ok) throw new Error(answer.status);
+    const { found } = await answer.json();
+    return found.map((each) => ({ ...each, one: this.layers.at(`${r}/${each.layer}`) })).filter(({ one }) => one?.shown);
+  }
+
+  /** That nothing is known of the place must not look like nothing being there. */
+  fail() {
+    const words = this.texts.say("at-failed");
+    this.marks.set("clicked", []);
+    this.element.replaceChildren(make("p", { class: "warning" }, words));
+    this.live(words);
   }
 
   tell(found, l0_x, l0_y) {

@@ -28,7 +28,7 @@ export class Found extends EventTarget {
     this.marks.set("frame", [corners(card.region)]);
     frame(this.viewer, card.region);
     this.rows.forEach((row, each) => (each === place ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current")));
-    this.rows[place]?.scrollIntoView({ block: "nearest" });
+    showRow(this.rows[place]);
     const values = { n: place + 1, of: this.entries.length, name: this.name(this.entries[place]), size: this.size(card) };
     this.live(this.texts.say("found-at", values));
   }
@@ -75,6 +75,15 @@ export class Found extends EventTarget {
     if (!this.names.plain) cells.push(make("td", {}, numbers(card.numbers, this.names, this.texts)));
     return make("tr", {}, cells);
   }
+}
+
+/** Scrolls the table alone: on a narrow page the picture stays in sight. */
+function showRow(row) {
+  const box = row?.closest(".found");
+  if (!box) return;
+  const [outer, inner] = [box, row].map((each) => each.getBoundingClientRect());
+  if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top;
+  if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
 }
 
 /** Measurements as a list of names and values. */

@@ -39,6 +39,7 @@ export async function openView(root, base, { texts, audience, live, prepare }) {
   part("found")?.append(...found.element());
   part("about")?.append(...aboutParts(description, names, texts));
   tools(root, viewer);
+  viewer.addHandler("tile-load-failed", ({ maxReached }) => maxReached && tell(part("lost"), texts.say("tiles-lost")));
   await untilReady(layers, base, texts, part("progress"));
   return { ...parts, marks, at, found };
 }
@@ -48,13 +49,17 @@ async function described(base) {
   return answer.json();
 }
 
+function tell(element, words) {
+  element.hidden = false;
+  element.textContent = words;
+}
+
 /** Asks until all layers can be drawn; tells how far they are. */
 async function untilReady(layers, base, texts, progress) {
   let { results } = layers.description;
   while (results.some(({ ready }) => ready === false)) {
     const { share, doing } = results.find(({ ready }) => ready === false);
-    progress.hidden = false;
-    progress.textContent = texts.say("getting-ready", { percent: texts.percent(share ?? 0), doing: doing ?? "" });
+    tell(progress, texts.say("getting-ready", { percent: texts.percent(share ?? 0), doing: doing ?? "" }));
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     ({ results } = await described(base));
     if (results.some((result, r) => result.layers.length !== layers.description.results[r].layers.length)) location.reload();

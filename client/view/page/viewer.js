@@ -41,6 +41,8 @@ export function openViewer(element, tileSource, withMap) {
     gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
     gestureSettingsTouch: { pinchRotate: false },
     timeout: 120000,
+    tileRetryMax: 2,
+    tileRetryDelay: 1000,
     preserveImageSizeOnResize: true,
   });
   return new Promise((resolve) => {
