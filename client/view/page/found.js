@@ -77,13 +77,14 @@ export class Found extends EventTarget {
   }
 }
 
-/** Scrolls the table alone: on a narrow page the picture stays in sight. */
+/** Scrolls what scrolls beside the picture, and not the page: on a narrow one the picture stays in sight. */
 function showRow(row) {
-  const box = row?.closest(".found");
-  if (!box) return;
-  const [outer, inner] = [box, row].map((each) => each.getBoundingClientRect());
-  if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top;
-  if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
+  for (const box of [row?.closest(".found"), row?.closest(".panel")]) {
+    if (!box) continue;
+    const [outer, inner] = [box, row].map((each) => each.getBoundingClientRect());
+    if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top;
+    if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
+  }
 }
 
 /** Measurements as a list of names and values. */

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from client.view.browser.looking import canvas, settle
 
@@ -11,6 +12,11 @@ VIEWS = """() => [...document.querySelectorAll("[data-part=picture]")].map((each
   const { viewport, world } = OpenSeadragon.getViewer(each), image = world.getItemAt(0);
   const { x, y } = image.viewportToImageCoordinates(viewport.getCenter(false));
   return [x, y, 1 / image.viewportToImageZoom(viewport.getZoom(false)), viewport.getRotation(false)];
+})"""
+
+ACROSS = """([matrix, view]) => import("../../../files/linked.js").then(({ across, inverse }) => {
+  const other = across(matrix, view);
+  return [other, across(inverse(matrix), other)];
 })"""
 
 
@@ -74,6 +80,26 @@ def test_each_moves_alone_when_the_link_is_off(beside: Any) -> None:
     assert alone[1] == before[1]
     assert alone[0] != before[0]
     assert follows(*views(beside))
+
+
+def l0_place(view: dict[str, float], offset: tuple[float, float]) -> np.ndarray:
+    """Of what lies this many page px from the middle of a view."""
+    turn = np.deg2rad(view["turn"])
+    back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    return np.array([view["x"], view["y"]]) + view["scale"] * back @ offset
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(0, 1), (30, 1), (-135, 0.5), (2.5, 3)])
+def test_registered_slides_show_the_same_place_everywhere(beside: Any, degrees: float, scale: float) -> None:
+    turn = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(turn), -np.sin(turn), 7 / scale], [np.sin(turn), np.cos(turn), -40 / scale]]) * scale
+    view = {"x": 300, "y": 500, "scale": 2, "turn": 40}
+    other, back = beside.evaluate(ACROSS, [matrix.tolist(), view])
+
+    for offset in ((0, 0), (100, 0), (-30, 250)):
+        there = matrix @ [*l0_place(view, offset), 1]
+        np.testing.assert_allclose(l0_place(other, offset), there, atol=1e-6)
+    assert back == pytest.approx(view)
 
 
 def test_it_is_said_that_the_slides_are_not_registered(beside: Any) -> None:

@@ -37,6 +37,14 @@ def test_next_and_previous_go_round(field: Open, keep: Callable[..., None]) -> N
     keep(page, "found")
 
 
+def test_on_a_narrow_page_the_picture_stays_in_sight(made_up_page: str, opened: Open) -> None:
+    page = opened(f"{made_up_page}s/0/", viewport={"width": 380, "height": 740})
+    settle(page)
+    for _ in range(3):
+        page.keyboard.press("n")
+    assert page.evaluate("() => scrollY") == 0
+
+
 def test_each_jump_is_said_aloud(field: Open) -> None:
     page = field(START)
     page.get_by_role("button", name="3 · dysplasia 3").click()
