@@ -59,8 +59,9 @@ def _without_repeats(outline: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _fixed(picture: Picture, points: NDArray[np.floating]) -> NDArray[np.int32]:
     """As OpenCV takes them with FRACTION_BITS: its whole numbers are centres of pixels."""
-    on_page = np.rint((np.asarray(points, np.float64) - 0.5) * (1 << FRACTION_BITS))
-    return (on_page - np.array(picture.corner) * (1 << FRACTION_BITS)).clip(-(2**30), 2**30).astype(np.int32)
+    on_page = np.rint(points * (1 << FRACTION_BITS) - (1 << FRACTION_BITS) // 2)
+    corner = np.array(picture.corner, on_page.dtype) * (1 << FRACTION_BITS)
+    return (on_page - corner).clip(-(2**30), 2**30).astype(np.int32)
 
 
 def _near(picture: Picture, lines: NDArray[np.floating]) -> NDArray[np.floating]:

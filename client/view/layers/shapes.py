@@ -72,9 +72,10 @@ class DrawnShapes:
         """How far up their ramp the outlines are in each px."""
         picture = Picture(tile, mask=True)
         points, starts = self._index.outlines(rings)
-        on_page = points.astype(np.float64) * tile.scale
+        # Halving, so often, loses nothing of a float32.
+        on_page: NDArray[np.floating] = points * np.float32(tile.scale)
         if not rim:
-            on_page = _large_enough(on_page, starts, self._index.box[rings].astype(np.float64) * tile.scale)
+            on_page = _large_enough(on_page, starts, self._index.box[rings] * np.float32(tile.scale))
         if rim:
             draw_outlines(picture, on_page, starts, (RIM,), RIM_PX)
         draw_outlines(picture, on_page, starts, (255,), LINE_PX)
@@ -114,16 +115,18 @@ class DrawnShapes:
 
 
 def _large_enough(
-    points: NDArray[np.float64], starts: NDArray[np.int64], box: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    points: NDArray[np.floating], starts: NDArray[np.int64], box: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """Outlines in boxes smaller than SMALLEST_PX enlarged about their middles; a point stays one."""
     extent = (box[:, 2:] - box[:, :2]).max(axis=1)
-    if (extent >= SMALLEST_PX).all():
-        return points
-    factor = np.where(extent > 0, np.maximum(1, SMALLEST_PX / np.maximum(extent, 1e-9)), 1)
-    counts = np.diff(np.append(starts, len(points)))
-    middle = np.repeat((box[:, :2] + box[:, 2:]) / 2, counts, axis=0)
-    return middle + (points - middle) * np.repeat(factor, counts)[:, None]
+    small = (extent < SMALLEST_PX) & (extent > 0)
+    if small.any():
+        ring = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(points))))
+        mine = np.flatnonzero(small[ring])
+        ring = ring[mine]
+        middle = (box[ring, :2] + box[ring, 2:]) / 2
+        points[mine] = middle + (points[mine] - middle) * (SMALLEST_PX / extent[ring])[:, None]
+    return points
 
 
 def _holds(outline: NDArray[np.float32], x: float, y: float) -> bool:
