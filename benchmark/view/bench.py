@@ -25,25 +25,31 @@ SHARE = 10
 
 
 def run(image: Path | None = None) -> int:
-    """Prints a table; returns 1 over a target. `image` is not needed: the nuclei are made up."""
+    """Prints a table; returns 1 over a target. `image` is not needed: the nuclei are made up.
+
+    What the processor worked stands beside: where that is far less, the machine was busy with other things.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name), Path(name) / "cache"
         path = write_nuclei(folder, COUNT)
         read_s, draw_ms = baseline(path)
         built, cached = (in_a_process(folder, cache, tiles) for tiles in (1, TILES))
         megabytes = path.stat().st_size / 1e6
-    latest = {z: float(np.percentile(cached["tiles"][str(z)], 95)) for z in ZOOMS}
+    latest = {z: np.percentile(cached["tiles"][str(z)], 95, axis=0).tolist() for z in ZOOMS}
     peak = max(built["peak"], cached["peak"])
-    table = Table("what", "without an index", "on the page", "target")
+    table = Table("what", "without an index", "on the page", "processor", "target")
     table.title = f"{COUNT:,} nuclei, {megabytes:.0f} MB of GeoJSON, {AT_ONCE} requests at a time"
-    table.add_row("read and index, s", f"{read_s:.0f} (only read)", f"{built['seconds']:.0f}", f"≤ {INDEX_S}")
-    table.add_row("open again, s", "", f"{cached['seconds']:.1f}", "")
-    for z, value in latest.items():
+    table.add_row(
+        "read and index, s", f"{read_s:.0f} (only read)", *(f"{s:.0f}" for s in built["seconds"]), f"≤ {INDEX_S}"
+    )
+    table.add_row("open again, s", "", *(f"{s:.1f}" for s in cached["seconds"]), "")
+    for z, values in latest.items():
         slow = f"{draw_ms:.0f}" if z == 2 else ""
-        table.add_row(f"a tile at 1:{2**z}, ms (95 of 100)", slow, f"{value:.0f}", f"≤ {TILE_MS}")
-    table.add_row("memory, MiB at most", "", f"{peak:.0f}", f"≤ {PEAK_MIB}")
+        table.add_row(f"a tile at 1:{2**z}, ms (95 of 100)", slow, *(f"{ms:.0f}" for ms in values), f"≤ {TILE_MS}")
+    table.add_row("memory, MiB at most", "", f"{peak:.0f}", "", f"≤ {PEAK_MIB}")
     Console().print(table)
-    return int(built["seconds"] > INDEX_S or max(latest.values()) > TILE_MS or peak > PEAK_MIB)
+    slowest = max(wall for wall, _ in latest.values())
+    return int(built["seconds"][0] > INDEX_S or slowest > TILE_MS or peak > PEAK_MIB)
 
 
 def in_a_process(folder: Path, cache: Path, tiles: int) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from histoserve.client.view.layers.tile import Size, Tile, tile_of
 FEW = 2000
 """Fewer are outlined at every zoom."""
 
-LARGE_PX = 20.0
-"""From here on there is room for a rim below the line, which then shows on anything."""
+LARGE_PX = 40.0
+"""From here on there is room for a thicker line with a rim, which shows on anything."""
 
-LINE_PX, RIM_PX = 1, 2
-"""As OpenCV counts; smooth ones come to 1.4 and 3.5 px."""
+THIN_PX, LINE_PX, RIM_PX = 1, 2, 3
+"""Of small outlines; of large ones, and of the rim below. As OpenCV counts: smooth ones come to 1.4, 3.5 and 5.4 px."""
 
 SMALLEST_PX = 4.0
 """An outline is drawn at least this large, about its middle, so that it is seen."""
@@ -78,7 +78,7 @@ class DrawnShapes:
             on_page = _large_enough(on_page, starts, self._index.box[rings] * np.float32(tile.scale))
         if rim:
             draw_outlines(picture, on_page, starts, (RIM,), RIM_PX)
-        draw_outlines(picture, on_page, starts, (255,), LINE_PX)
+        draw_outlines(picture, on_page, starts, (255,), LINE_PX if rim else THIN_PX)
         return picture.inside
 
     def at(self, l0_x: float, l0_y: float) -> list[Found]:
