@@ -31,7 +31,8 @@ demo: .venv/.server $(filter out/phantom.tiff,$(SLIDE))
 	@slide=$$(basename "$$SLIDE"); result="$$OUT/$${slide%.*}/nuclei"; \
 	echo "Open first  $$result/overview.png     with any viewer: the slide, what was found drawn on it"; \
 	echo "then        $$result/nuclei.geojson   with QuPath, dropped onto the slide: every outline and its numbers"; \
-	echo "and         $$result/result.json      with any editor: counts, densities, and how they came about"
+	echo "and         $$result/result.json      with any editor: counts, densities, and how they came about"; \
+	echo "or all of it on the slide, in a browser:  $(BIN)/histoserve view \"$$OUT/$${slide%.*}\" --slide \"$$SLIDE\""
 
 out/phantom.tiff: | .venv/.server
 	$(BIN)/histoserve phantom $@ --size 2048x2048 --seed 1
@@ -67,11 +68,12 @@ lint: .venv/.all
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p histoserve --exclude model_repository
 
-# What the page's tests need of the system: a browser, and letters for Chinese.
-SYSTEM := chromium fonts-wqy-zenhei
+# What the page's tests need of the system: a browser, letters for Chinese, and a server with a login to stand behind.
+SYSTEM := chromium fonts-wqy-zenhei nginx-light openssl
 browser:
-	@if command -v chromium && fc-list :lang=zh | grep --quiet .; then true; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then apt-get update -qq && apt-get install -qq -y $(SYSTEM); \
+	@if [ "$$(PATH="$$PATH:/usr/sbin" which chromium nginx openssl | wc -l)" = 3 ] && fc-list :lang=zh | grep -q .; then true; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then \
+	  apt-get update -qq && RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $(SYSTEM); \
 	else echo "The tests of the page need of the system, and are left out without: apt-get install $(SYSTEM)"; fi >&2
 
 # pip from 3.10's ensurepip installs editable packages of this build system, but slowly: take a newer one.
@@ -82,7 +84,7 @@ browser:
 	$@ -m pip install --quiet --upgrade pip
 
 .venv/.server: pyproject.toml constraints.txt .venv/bin/python
-	$(PIP_INSTALL) --editable '.[server]'
+	$(PIP_INSTALL) --editable '.[server,view]'
 	@touch $@
 
 .venv/.all: .venv/.server

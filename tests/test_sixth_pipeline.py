@@ -8,6 +8,7 @@ import subprocess
 import sysconfig
 import venv
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -39,6 +40,34 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
+def started(tree: Path, *arguments: str) -> subprocess.Popen:
+    command = [tree / ".venv" / "bin" / "python", "-m", "histoserve", *arguments]
+    environment = {**os.environ, "XDG_STATE_HOME": str(tree / "state"), "XDG_CACHE_HOME": str(tree / "cache")}
+    return subprocess.Popen(
+        command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def histoserve(tree: Path, *arguments: str) -> None:
+    running = started(tree, *arguments)
+    said, _ = running.communicate(timeout=300)
+    assert running.returncode == 0, said
+
+
+def viewed(tree: Path) -> tuple[dict, bytes]:
+    """What the page says of the slide, and a tile of what is not looked at."""
+    page = started(tree, "view", "out/slide", "--slide", "slide.tiff")
+    try:
+        address = next(line.split()[1] for line in page.stdout if line.startswith("page"))
+        with urlopen(f"{address}s/0/description.json", timeout=30) as answer:
+            described = json.load(answer)
+        with urlopen(f"{address}s/0/layer/0/not-seen/0/0_0.png", timeout=30) as answer:
+            return described, answer.read()
+    finally:
+        page.terminate()
+        page.communicate(timeout=30)
+
+
 def test_it_is_short() -> None:
     added = [path for path in SIXTH.rglob("*") if path.suffix in {".py", ".pbtxt"}]
     assert sum(len(path.read_text().splitlines()) for path in added) <= MOST_LINES
@@ -50,17 +79,14 @@ def test_it_is_trained_exported_served_analysed_and_viewed(tree: Path) -> None:
     shutil.copytree(SIXTH, tree, dirs_exist_ok=True)
     write_phantom(tree / "slide.tiff", kind="he", size=(400, 400), mpp=0.5, seed=3, truth=None)
 
-    def histoserve(*arguments: str) -> None:
-        command = [tree / ".venv" / "bin" / "python", "-m", "histoserve", *arguments]
-        environment = {**os.environ, "XDG_STATE_HOME": str(tree / "state")}
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    histoserve("train", "darkness", "--epochs", "2", "-o", "out")
-    histoserve("export", "darkness", "--weights", "out/darkness.pt", "--replace")
-    histoserve("analyze", "slide.tiff", "--pipeline", "darkness", "-o", "out")
+    histoserve(tree, "train", "darkness", "--epochs", "2", "-o", "out")
+    histoserve(tree, "export", "darkness", "--weights", "out/darkness.pt", "--replace")
+    histoserve(tree, "analyze", "slide.tiff", "--pipeline", "darkness", "-o", "out")
 
     result = json.loads((tree / "out/slide/darkness/result.json").read_text())
     assert 0 < result["result"]["darkness"] < 1
     assert (tree / "out/slide/darkness/overview.png").stat().st_size > 1000
+    shown, layer = viewed(tree)
+    assert [each["pipeline"] for each in shown["results"]] == ["darkness"]
+    assert layer.startswith(b"\x89PNG")
     assert digests(tree, there) == before
