@@ -8,9 +8,10 @@ const texts = await loadTexts(files, document.documentElement.lang);
 const live = liveLine(document.querySelector("[data-part=live]"));
 
 /** How the two views follow each other, in words. */
-function tellHow({ linked, mpp }, texts) {
-  const numbers = (mpp ?? []).map((each) => (each ? texts.number(each) : "–"));
-  document.querySelector("[data-part=how]").textContent = texts.say(`linked-${linked}`, { first: numbers[0], second: numbers[1] });
+function tellHow({ linked, mpp }) {
+  const [first, second] = (mpp ?? []).map((each) => (each ? texts.number(each) : "–"));
+  const words = texts.say(audience === "patient" ? "plain-linked" : `linked-${linked}`, { first, second });
+  document.querySelector("[data-part=how]").textContent = words;
 }
 
 try {
@@ -18,7 +19,7 @@ try {
   const views = await Promise.all(sections.map((root) => openView(root, root.dataset.base, { texts, audience, live })));
   const answer = await fetch("description.json");
   const pair = await answer.json();
-  tellHow(pair, texts);
+  tellHow(pair);
   const box = document.querySelector("[data-part=linked]");
   const follow = link(views.map(({ viewer }) => viewer), pair.matrix, () => box.checked);
   box.addEventListener("change", () => {

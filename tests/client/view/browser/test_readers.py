@@ -53,6 +53,16 @@ def test_a_patient_reads_no_diagnosis_and_no_probability(reading: Open, query: s
     assert not DIAGNOSIS.search(words), DIAGNOSIS.search(words)
 
 
+def test_a_patient_reads_none_beside_each_other_either(made_up_page: str, opened: Open) -> None:
+    page = opened(f"{made_up_page}beside/0/1/?for=patient")
+    settle(page)
+    for summary in page.locator("summary").all():
+        summary.click()
+    words = all_words(page).replace("60%", "")
+    assert not SHARE.search(words), SHARE.search(words)
+    assert not DIAGNOSIS.search(words), DIAGNOSIS.search(words)
+
+
 def test_a_patient_sees_no_values_in_the_picture(made_up_page: str, opened: Open, keep: Callable[..., None]) -> None:
     page = opened(
         f"{made_up_page}s/0/?for=patient#at=700,500,0.5,0&show=0/0:100;0/not-seen:-100;0/1:-100;0/2:-100;0/3:-100"
