@@ -83,6 +83,8 @@ class DrawnShapes:
 
     def at(self, l0_x: float, l0_y: float) -> list[Found]:
         """The shapes around a place, the smallest first, with their numbers while the file is as it was."""
+        if not np.isfinite((l0_x, l0_y)).all():
+            return []
         rings = self._index.within((l0_x, l0_y, l0_x, l0_y))
         points, starts = self._index.outlines(rings)
         parts = np.split(points, starts[1:]) if len(rings) else []

@@ -64,7 +64,8 @@ def test_a_click_finds_the_shapes_around_it_the_smallest_first(layers_of: Layers
     assert [each.numbers for each in found] == [{"Number": 1.0}, {"Number": 2.0}, {"Number": 0.0}]
     assert [each.name for each in found] == [CLASSES[number].name for number in (1, 0, 0)]
     np.testing.assert_allclose(found[0].l0_outline, outlines[1], atol=0.02)
-    assert layer.at(200, 100) == layer.at(float("inf"), 5) == layer.at(-1e300, 1e300) == []
+    assert layer.at(200, 100) == layer.at(-1e300, 1e300) == []
+    assert layer.at(float("inf"), 5) == layer.at(5, float("nan")) == []
 
 
 def test_a_click_finds_ten_at_most(layers_of: Layers) -> None:
