@@ -31,6 +31,12 @@ function readLayer(text) {
   return { address, shown: !percent.startsWith("-"), opacity, of: classes, from: from === "" ? null : Number(from) };
 }
 
+/** Whether anything of the slide can be seen there. */
+function showsSlide({ x, y, scale }, { width, height }) {
+  const near = [[x, width], [y, height]].every(([at, length]) => at > -length && at < 2 * length);
+  return near && scale > 1 / 64 && scale < Math.max(width, height);
+}
+
 /** Sets the layers as the address says. */
 export function setLayers(layers) {
   for (const { address, shown, opacity, of, from } of readHash(location.hash).layers) {
@@ -46,7 +52,7 @@ export function setLayers(layers) {
 export function keepPlace(viewer, layers) {
   const go = (immediately) => {
     const { view } = readHash(location.hash);
-    if (view) show(viewer, view, immediately);
+    if (view && showsSlide(view, layers.description)) show(viewer, view, immediately);
   };
   go(true);
   let waiting = 0;
