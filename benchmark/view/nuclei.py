@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.client.results.folder import LAST
 from histoserve.client.results.geojson import write_geojson
 from histoserve.client.results.layers import Class, Shape, Shapes
 from histoserve.client.results.layers_json import LAYERS, Background, write_layers
 from histoserve.client.results.palette import colour_of
+from histoserve.client.results.result_json import SCHEMA, write_result
 
 PIPELINE = "made_up"
 SIDE_PX = 34_000
@@ -33,6 +35,8 @@ def write_nuclei(folder: Path, count: int = 1_000_000, seed: int = 0) -> Path:
     features = write_geojson(path, f"{PIPELINE}/slide", layers)
     tiles = [(x, y, 448, 448) for x in range(0, SIDE_PX, 448) for y in range(0, SIDE_PX, 448)]
     write_layers(folder / LAYERS, f"{count:,} nuclei", layers, features, Background((0, 0, 1, 1), tiles, []))
+    slide = {"name": "slide", "width": SIDE_PX, "height": SIDE_PX, "mpp": 0.25, "content_sha256": "0" * 64}
+    write_result(folder / LAST, {"schema": SCHEMA, "histoserve": "", "slide": slide, "pipeline": {"name": PIPELINE}})
     return path
 
 

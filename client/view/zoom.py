@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-TILE_PX = 512
+from histoserve.client.view.layers.tile import TILE_PX, deepest, page_size
+
+__all__ = ["TILE_PX", "Tile", "deepest", "tile_at"]
 
 
 class Tile(NamedTuple):
@@ -17,22 +19,10 @@ class Tile(NamedTuple):
     """Level-0 px per px of the page."""
 
 
-def deepest(l0_size: tuple[int, int]) -> int:
-    """The first level that shows the whole slide in one tile."""
-    z = 0
-    while _px(max(l0_size), z) > TILE_PX:
-        z += 1
-    return z
-
-
 def tile_at(l0_size: tuple[int, int], z: int, x: int, y: int) -> Tile | None:
     """Column x, row y of level z; None where there is no such tile."""
     if not (0 <= z <= deepest(l0_size) and x >= 0 and y >= 0):
         return None
-    width, height = (min(TILE_PX, _px(length, z) - TILE_PX * at) for length, at in zip(l0_size, (x, y), strict=True))
+    width, height = (min(TILE_PX, px - TILE_PX * at) for px, at in zip(page_size(l0_size, z), (x, y), strict=True))
     scale = 1 << z
     return Tile(x * TILE_PX * scale, y * TILE_PX * scale, width, height, scale) if min(width, height) > 0 else None
-
-
-def _px(l0_length: int, z: int) -> int:
-    return -(-l0_length >> z)
