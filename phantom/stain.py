@@ -16,11 +16,16 @@ PER_UNIT = 100
 """Steps of an 8-bit amount in one unit of dye."""
 
 
-def transmission() -> NDArray[np.uint8]:
+Triple = tuple[float, float, float]
+
+
+def transmission(
+    haematoxylin: Triple = HAEMATOXYLIN, eosin: Triple = EOSIN, lamp: Triple = LAMP
+) -> NDArray[np.uint8]:
     """Table (256 * 256, 3): row `256 * haematoxylin + eosin` is the RGB colour of these 8-bit amounts."""
     amount = np.arange(256) / PER_UNIT
-    density = amount[:, None, None] * np.array(HAEMATOXYLIN) + amount[None, :, None] * np.array(EOSIN)
-    light = np.array(LAMP) * np.exp(-density)
+    density = amount[:, None, None] * np.array(haematoxylin) + amount[None, :, None] * np.array(eosin)
+    light = np.array(lamp) * np.exp(-density)
     return np.rint(light).astype(np.uint8).reshape(-1, 3)
 
 

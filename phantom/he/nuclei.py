@@ -4,6 +4,7 @@ Everything is decided per cell of a square lattice from that cell and its neighb
 asked for alone. Lengths are micrometres.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -63,12 +64,17 @@ def joined(parts: list[Nuclei]) -> Nuclei:
     return Nuclei(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Nuclei)))
 
 
+Populate = Callable[[int, int], Nuclei]
+"""Nuclei that would lie in row i, column j of the lattice if none were in another's way; those beyond it are dropped."""
+
+
 class NucleiMap:
     """The nuclei of one tissue, by lattice cell; `gap` is left between outlines that touch."""
 
-    def __init__(self, tissue: Tissue, gap: float) -> None:
+    def __init__(self, tissue: Tissue, gap: float, populate: Populate | None = None) -> None:
         self._tissue = tissue
         self._gap = gap
+        self._populate = populate or Residents(tissue)
         self._candidates = lru_cache(maxsize=1024)(self._find_candidates)
         self.cell = lru_cache(maxsize=768)(self._cell)
         """`cell(i, j)`: nuclei with their centre in row i, column j of the lattice, by y and x, and their outlines (N,
@@ -88,10 +94,22 @@ class NucleiMap:
         x0, y0 = j * CELL, i * CELL
         if not tissue.is_near((x0, x0 + CELL), (y0, y0 + CELL)):
             return _NONE
-        glands = tissue.glands((x0, x0 + CELL), (y0, y0 + CELL))
-        found = joined([_stromal(tissue, i, j), *(_ring(tissue.seed, gland) for gland in glands)])
+        found = self._populate(i, j)
         found = found[_is_in_cell(found, i, j)]
         return found[tissue.inside(found.x, found.y) > 4]
+
+
+class Residents:
+    """The nuclei that any tissue has: between the glands, and in them."""
+
+    def __init__(self, tissue: Tissue) -> None:
+        self._tissue = tissue
+
+    def __call__(self, i: int, j: int) -> Nuclei:
+        """See `Populate`."""
+        box = ((j * CELL, (j + 1) * CELL), (i * CELL, (i + 1) * CELL))
+        glands = self._tissue.glands(*box)
+        return joined([_stromal(self._tissue, i, j), *(_ring(self._tissue.seed, gland) for gland in glands)])
 
 
 def _is_in_cell(nuclei: Nuclei, i: int, j: int) -> NDArray[np.bool_]:

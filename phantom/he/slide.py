@@ -4,6 +4,7 @@ architecture (every 2 µm) -> dye in the ground -> dye in nuclei -> optics' blur
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import cv2
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from histoserve.phantom.drawing import Frame, TrueObject
 from histoserve.phantom.he.ground import Ground, Plane
-from histoserve.phantom.he.nuclei import CELL, REACH, TYPES, VERTICES, NucleiMap
+from histoserve.phantom.he.nuclei import CELL, REACH, TYPES, VERTICES, NucleiMap, Populate, Residents
 from histoserve.phantom.he.raster import paste
 from histoserve.phantom.he.tissue import Tissue
 from histoserve.phantom.noise import Floats, Ints, spline
@@ -33,7 +34,7 @@ _LAST_DIGITS = np.tile([[0.003, 0.001], [0.001, 0.001]], (VERTICES // 2, 1))
 """With these third decimals of vertices no edge can pass exactly through the centre of a pixel (the cross product is 2
 or 8 modulo 10), so every way to fill an outline by pixel centres gives the same mask."""
 
-_LOOKS = np.array(
+LOOKS = np.array(
     [
         # inside, membrane, clumps, eosin
         (0, 0, 0, 0),
@@ -47,33 +48,54 @@ _LOOKS = np.array(
 """Dye in a nucleus by type: haematoxylin, how much more of it at the membrane and in clumps of chromatin; eosin."""
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a slide is drawn from."""
+
+    tissue: Tissue
+    populate: Populate
+    looks: Plane
+    """As `LOOKS`, a row for each type."""
+    colours: NDArray[np.uint8]
+    """As `stain.transmission` gives."""
+
+
 class HeSlide:
     """The drawing of kind "he": see `drawing.Drawing`."""
 
     types: tuple[str, ...] = TYPES
     facts: Mapping[str, object] = MappingProxyType({})
 
-    def __init__(self, size: tuple[int, int], mpp: float, seed: int) -> None:
+    def __init__(self, size: tuple[int, int], mpp: float, seed: int, material: Material | None = None) -> None:
         self._size = size
         self._mpp = mpp
         self._seed = seed
-        tissue = Tissue(seed, (size[0] * mpp, size[1] * mpp))
-        self._ground = Ground(tissue)
+        material = material or _plain(size, mpp, seed)
+        self._ground = Ground(material.tissue)
         # Rounded vertices must stay on their side: the gap is wider than the rounding at any resolution.
-        self._nuclei = NucleiMap(tissue, max(0.12, 0.04 * mpp))
+        self._nuclei = NucleiMap(material.tissue, max(0.12, 0.04 * mpp), material.populate)
         self._sensor = Sensor(seed, _NOISE, bank=seed)
-        self._colours = transmission()
+        self._looks = material.looks
+        self._colours = material.colours
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
         """RGB (h, w, 3) of the frame, which may extend beyond the slide."""
+        haematoxylin, eosin = self._planes(frame)
+        return self._sensor.exposed(self._seen(stained(haematoxylin, eosin, self._colours), frame), frame)
+
+    def _planes(self, frame: Frame) -> list[NDArray[np.uint8]]:
+        """8-bit amounts of haematoxylin and eosin (h, w), as the optics blur them."""
         sigma = _BLUR / self._mpp
         pad = int(np.ceil(3 * sigma)) if sigma > 0.25 else 0
         x, y, width, height = frame
         planes = [quantised(plane) for plane in self._dyes((x - pad, y - pad, width + 2 * pad, height + 2 * pad))]
         if pad:
-            planes = [_blurred(plane, 2 * pad + 1, sigma) for plane in planes]
-        haematoxylin, eosin = (plane[pad : pad + height, pad : pad + width] for plane in planes)
-        return self._sensor.exposed(stained(haematoxylin, eosin, self._colours), frame)
+            planes = [blurred(plane, 2 * pad + 1, sigma) for plane in planes]
+        return [plane[pad : pad + height, pad : pad + width] for plane in planes]
+
+    def _seen(self, image: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
+        """What reaches the sensor: the RGB image (h, w, 3) of the stained tissue, here as it is."""
+        return image
 
     def labels(self, frame: Frame) -> NDArray[np.int32]:
         """Which nucleus covers a pixel (h, w): 0 for none; the numbers hold within this frame only."""
@@ -103,7 +125,7 @@ class HeSlide:
         cover = np.clip(under + np.float32(0.5), 0, 1)
         pale = 1 - np.float32(0.35) * np.clip(1 + under * np.float32(self._mpp / _RIM), 0, 1)
         chromatin = spline(self._seed, _CHROMATIN, 0.75, x, y).ravel()[near]
-        inside = _nuclear_dyes(under * np.float32(self._mpp), chromatin, _LOOKS[kinds[row]], shades[row])
+        inside = _nuclear_dyes(under * np.float32(self._mpp), chromatin, self._looks[kinds[row]], shades[row])
         for plane, dye in zip((haematoxylin, eosin), inside, strict=True):
             flat = plane.reshape(-1)
             flat[near] = flat[near] * pale * (1 - cover) + dye * cover
@@ -111,6 +133,12 @@ class HeSlide:
 
     def _pasted(self, frame: Frame) -> tuple[Plane, NDArray[np.int32], Ints, Plane]:
         """Depth in pixels and number of the nucleus at each pixel, and types and shades by number − 1."""
+        outlines, centres, kinds, shades = self._near(frame)
+        depth, number = paste(outlines, centres, frame, _RIM / self._mpp)
+        return depth, number, kinds, shades
+
+    def _near(self, frame: Frame) -> tuple[Floats, Floats, Ints, Plane]:
+        """As `_of_cell`, of all lattice cells with nuclei that may reach into the frame."""
         x, y, width, height = frame
         spans = [
             range(
@@ -120,8 +148,7 @@ class HeSlide:
         ]
         cells = [self._of_cell(i, j) for i in spans[1] for j in spans[0]]
         outlines, centres, kinds, shades = (np.concatenate(parts) for parts in zip(*cells, strict=True))
-        depth, number = paste(outlines, centres, frame, _RIM / self._mpp)
-        return depth, number, kinds, shades
+        return outlines, centres, kinds, shades
 
     def _of_cell(self, i: int, j: int) -> tuple[Floats, Floats, Ints, Plane]:
         """Outlines (N, V, 2), centres (N, 2) in pixels, types and shades of a cell's nuclei that lie on the slide."""
@@ -133,13 +160,19 @@ class HeSlide:
         return outlines[on_slide], centres[on_slide], nuclei.type[on_slide], shades[on_slide]
 
 
-def _blurred(plane: NDArray[np.uint8], width: int, sigma: float) -> NDArray[np.uint8]:
+def _plain(size: tuple[int, int], mpp: float, seed: int) -> Material:
+    tissue = Tissue(seed, (size[0] * mpp, size[1] * mpp))
+    return Material(tissue, Residents(tissue), LOOKS, transmission())
+
+
+def blurred(plane: NDArray[np.uint8], width: int, sigma: float) -> NDArray[np.uint8]:
+    """The plane after a Gaussian of deviation `sigma` px, cut off at `width` px across."""
     # On bytes OpenCV blurs in fixed point, so a pixel does not depend on its block.
     return np.asarray(cv2.GaussianBlur(plane, (width, width), sigma), np.uint8)
 
 
 def _nuclear_dyes(under: Plane, chromatin: Plane, looks: Plane, shade: Plane) -> tuple[Plane, Plane]:
-    """Dye of single pixels `under` µm below their nucleus' outline; `chromatin` is noise, `looks` rows of `_LOOKS`."""
+    """Dye of single pixels `under` µm below their nucleus' outline; `chromatin` is noise, `looks` rows of `LOOKS`."""
     base, membrane, clumps, eosin = looks.T
     ring = np.clip(1 - abs(under - np.float32(0.3)) * np.float32(1.6), 0, 1)
     clump = np.clip(chromatin * np.float32(1.1), -0.35, 1.2)

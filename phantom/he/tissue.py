@@ -58,6 +58,9 @@ class Gland:
 class Tissue:
     """The architecture of one slide, decided by its seed and its physical size (width, height)."""
 
+    pitch = GLAND_PITCH
+    """Of the places for glands along a row."""
+
     def __init__(self, seed: int, size_um: tuple[float, float]) -> None:
         self.seed = seed
         self.size_um = size_um
@@ -110,8 +113,8 @@ class Tissue:
 
     def glands(self, x: tuple[float, float], y: tuple[float, float]) -> list[Gland]:
         """The glands that reach into the box, by row and column."""
-        i0, i1 = (int(np.floor((v + d) / GLAND_PITCH)) for v, d in zip(y, (-GLAND_PITCH, GLAND_PITCH), strict=True))
-        j0, j1 = (int(np.floor((v + d) / GLAND_PITCH)) for v, d in zip(x, (-GLAND_PITCH, GLAND_PITCH), strict=True))
+        i0, i1 = (int(np.floor((v + d) / self.pitch)) for v, d in zip(y, (-self.pitch, self.pitch), strict=True))
+        j0, j1 = (int(np.floor((v + d) / self.pitch)) for v, d in zip(x, (-self.pitch, self.pitch), strict=True))
         found = (self.gland(i, j) for i in range(i0, i1 + 1) for j in range(j0 - 1, j1 + 1))
         return [
             g
@@ -136,8 +139,8 @@ class Tissue:
 
     def _gland(self, i: int, j: int) -> Gland | None:
         draw: NDArray[np.float64] = hashed(self.seed, _GLAND, np.array([i]), np.arange(16) + 16 * j)
-        x = (j + 0.5 + 0.5 * (i % 2) + 0.14 * (draw[0] - 0.5)) * GLAND_PITCH
-        y = (i + 0.5 + 0.14 * (draw[1] - 0.5)) * GLAND_PITCH * 0.9
+        x = (j + 0.5 + 0.5 * (i % 2) + 0.14 * (draw[0] - 0.5)) * self.pitch
+        y = (i + 0.5 + 0.14 * (draw[1] - 0.5)) * self.pitch * 0.9
         if draw[2] > 0.78 or self.inside(np.array([x]), np.array([y]))[0] < 12:
             return None
         rows = 1 + int(draw[3] * 3.2)
