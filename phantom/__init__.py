@@ -2,12 +2,14 @@
 
 kind -> drawing -> rows of tiles -> pyramid file, and the same drawing's objects -> truth file
 
-A kind is a folder here whose `drawing((width, height), mpp, seed)` is a `Drawing`.
+A kind is a folder here whose `drawing((width, height), mpp, seed)` is a `Drawing`. What `drawing` takes by keyword
+alone may be chosen too: "lesion:slide_class=solid,stains=outside".
 """
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +30,29 @@ def kinds() -> list[str]:
 def write_phantom(path: Path, *, kind: str, size: tuple[int, int], mpp: float, seed: int, truth: Path | None) -> None:
     """Draw a slide to the TIFF pyramid `path` and, if wanted, what is on it to the GeoJSON file `truth`.
 
-    `size` is width and height in level-0 pixels, `mpp` µm per pixel. The same arguments give the same bytes. ValueError
-    where no such slide can be drawn.
+    `kind` is the name of one, or that and its choices; `size` is width and height in level-0 pixels, `mpp` µm per
+    pixel. The same arguments give the same bytes. ValueError where no such slide can be drawn.
     """
-    _check(kind, size, mpp, seed)
-    drawing: Drawing = importlib.import_module(f"{__name__}.{kind}").drawing(size, mpp, seed)
+    name, _, choices = kind.partition(":")
+    _check(name, size, mpp, seed)
+    draw = importlib.import_module(f"{__name__}.{name}").drawing
+    drawing: Drawing = draw(size, mpp, seed, **_chosen(draw, name, choices))
     write_pyramid(path, size, mpp, _tile_rows(drawing, size))
     if truth is not None:
-        header = {"kind": kind, "seed": seed, "mpp": mpp, "size": list(size)} | dict(drawing.facts)
+        header: dict[str, object] = {"kind": name, "seed": seed, "mpp": mpp, "size": list(size)}
+        header |= drawing.facts
         write_truth(truth, header, drawing.types, drawing.objects())
+
+
+def _chosen(draw: Callable[..., Drawing], name: str, choices: str) -> dict[str, str]:
+    """Keyword arguments from "key=value,key=value"."""
+    known = [one.name for one in inspect.signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    found = dict(part.partition("=")[::2] for part in choices.split(",") if part)
+    for key in found:
+        if key not in known:
+            offered = f"there are {', '.join(known)}" if known else "it has none"
+            raise ValueError(f"phantoms of kind {name!r} leave no choice of {key!r}: {offered}")
+    return found
 
 
 def _tile_rows(drawing: Drawing, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:

@@ -19,9 +19,7 @@ PER_UNIT = 100
 Triple = tuple[float, float, float]
 
 
-def transmission(
-    haematoxylin: Triple = HAEMATOXYLIN, eosin: Triple = EOSIN, lamp: Triple = LAMP
-) -> NDArray[np.uint8]:
+def transmission(haematoxylin: Triple = HAEMATOXYLIN, eosin: Triple = EOSIN, lamp: Triple = LAMP) -> NDArray[np.uint8]:
     """Table (256 * 256, 3): row `256 * haematoxylin + eosin` is the RGB colour of these 8-bit amounts."""
     amount = np.arange(256) / PER_UNIT
     density = amount[:, None, None] * np.array(haematoxylin) + amount[None, :, None] * np.array(eosin)

@@ -34,8 +34,8 @@ def nuclear(outlines: Floats, side_um: float) -> Floats:
     columns = [area, roundness, distance[:, 1], distance[:, -1], variety, order]
     quantiles = [np.quantile(column, _QUANTILES) for column in columns]
     large = (area > 50) & (roundness > 0.55)
-    kinds, _, _ = np.histogram2d(area, roundness, (_AREAS, _ROUND))
-    mixed, _, _ = np.histogram2d(area, variety, (_AREAS, _SPREAD))
+    kinds, _, _ = np.histogram2d(area, roundness, [np.array(_AREAS), np.array(_ROUND)])
+    mixed, _, _ = np.histogram2d(area, variety, [np.array(_AREAS), np.array(_SPREAD)])
     neighbours = [len(at) / side_um**2, *(_around(tree, at[large], r) for r in (12.0, 20.0, 35.0))]
     return np.concatenate(
         [*quantiles, kinds.ravel() / len(at), mixed.ravel() / len(at), neighbours, _hollows(at, large, side_um)]

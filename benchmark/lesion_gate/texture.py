@@ -15,7 +15,9 @@ _NEIGHBOURS = 8
 
 def texture(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Histogram of each colour, grey-level co-occurrence over all directions, uniform local binary patterns."""
-    colour = [np.bincount(image[:, :, k].ravel() // (256 // _BINS), minlength=_BINS) / image[:, :, k].size for k in range(3)]
+    colour = [
+        np.bincount(image[:, :, k].ravel() // (256 // _BINS), minlength=_BINS) / image[:, :, k].size for k in range(3)
+    ]
     grey = np.rint(rgb2gray(image) * 255).astype(np.uint8)
     matrix = graycomatrix(grey // (256 // _GREYS), _DISTANCES, np.arange(4) * np.pi / 4, _GREYS, True, True)
     together = [f(graycoprops(matrix, name), axis=1) for name in _PROPERTIES for f in (np.mean, np.ptp)]

@@ -53,4 +53,4 @@ def _tile(slide: LesionSlide, frame: Frame, slide_class: str) -> Tile | None:
     if label is None or len(outlines) < 20:
         return None
     image = cv2.resize(slide.draw(frame), (SEEN_PX, SEEN_PX), interpolation=cv2.INTER_AREA)
-    return Tile(image, (outlines - frame[:2]) * MPP, CLASSES.index(label))
+    return Tile(np.asarray(image, np.uint8), (outlines - frame[:2]) * MPP, CLASSES.index(label))

@@ -65,7 +65,7 @@ def joined(parts: list[Nuclei]) -> Nuclei:
 
 
 Populate = Callable[[int, int], Nuclei]
-"""Nuclei that would lie in row i, column j of the lattice if none were in another's way; those beyond it are dropped."""
+"""Nuclei that would lie in row i, column j of the lattice if none were in another's way; others are dropped."""
 
 
 class NucleiMap:

@@ -34,15 +34,22 @@ class Area:
         return np.asarray((noise - self.level) * self.spacing)
 
 
-def area(tissue: Tissue, channel: int, share: float, spacing: float) -> Area:
-    """The area of this channel that covers `share` of the tissue, in patches of `spacing` µm or what the slide allows."""
-    shorter, longer = min(tissue.size_um), max(tissue.size_um)
-    spacing = float(np.clip(spacing, 20.0, max(0.25 * shorter, 20.0)))
-    counts = [max(2, round(_NODES * length / longer)) for length in tissue.size_um]
-    x, y = np.meshgrid(
-        *((np.arange(n) + 0.5) * length / n for n, length in zip(counts, tissue.size_um, strict=True))
-    )
-    found = tissue.inside(x, y) > 0
-    noise = spline_at(tissue.seed, _OFFSET + channel, spacing, x, y)
-    level = float(np.quantile(noise[found], 1 - share)) if found.any() and share > 0 else np.inf
-    return Area(tissue.seed, _OFFSET + channel, spacing, level)
+class Places:
+    """Places all over the tissue, by which areas are measured."""
+
+    def __init__(self, tissue: Tissue) -> None:
+        self._tissue = tissue
+        longer = max(tissue.size_um)
+        counts = [max(2, round(_NODES * length / longer)) for length in tissue.size_um]
+        axes = ((np.arange(n) + 0.5) * length / n for n, length in zip(counts, tissue.size_um, strict=True))
+        x, y = np.meshgrid(*axes)
+        within = tissue.inside(x, y) > 0
+        self._x, self._y = x[within], y[within]
+
+    def area(self, channel: int, share: float, spacing: float) -> Area:
+        """The area of this channel that covers `share` of the tissue, in patches of `spacing` µm if there is room."""
+        seed, shorter = self._tissue.seed, min(self._tissue.size_um)
+        spacing = float(np.clip(spacing, 20.0, max(0.25 * shorter, 20.0)))
+        noise = spline_at(seed, _OFFSET + channel, spacing, self._x, self._y)
+        level = float(np.quantile(noise, 1 - share)) if len(noise) and share > 0 else np.inf
+        return Area(seed, _OFFSET + channel, spacing, level)

@@ -1,4 +1,4 @@
-"""Lesion cells ÷ all cells of regions: of one, or of a raster over a slide; the same from a drawing and its truth file."""
+"""Lesion cells ÷ all cells of a region or a raster of them; the same from a drawing and from its truth file."""
 
 import json
 from pathlib import Path

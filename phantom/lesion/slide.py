@@ -65,6 +65,10 @@ class LesionSlide(HeSlide):
         """Lesion cells ÷ all cells of the frame, NaN where there is none: for tiles that are drawn singly."""
         return self.nuclei(frame)[1].share()
 
+    def holds_lesion(self) -> bool:
+        """True if there is a lesion cell; looks at all that a small slide has."""
+        return bool(self.nuclei((0, 0, *self.size))[1].is_lesion.any())
+
     def _dyes(self, frame: Frame) -> tuple[Plane, Plane]:
         x, y = self._places(frame)
         haematoxylin, eosin = self._with_blood(frame)

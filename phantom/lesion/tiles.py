@@ -6,7 +6,7 @@ from histoserve.phantom.drawing import Frame
 from histoserve.phantom.lesion.slide import LesionSlide
 
 ABNORMAL, UNCLEAR = 0.25, 0.05
-"""A tile with this share of lesion cells or more is abnormal; one with less, but not under the second, is not counted."""
+"""A tile with this share of lesion cells or more is abnormal; one below, but not under the second, is not counted."""
 
 _TISSUE = 40.0
 """A tile's centre lies at least so deep in tissue, µm."""

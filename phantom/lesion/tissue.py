@@ -1,11 +1,12 @@
 """The architecture of a slide that may hold a lesion, and on every slide what is easily taken for one."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from histoserve.phantom.he.tissue import Gland, Tissue
-from histoserve.phantom.lesion.area import Area, area
+from histoserve.phantom.lesion.area import Area, Places
 from histoserve.phantom.lesion.growth import Growth, NoGrowth
 from histoserve.phantom.noise import Floats, hashed, hashed_one
 
@@ -23,12 +24,20 @@ _SHARES = {
 }
 """Smallest and largest share of the tissue, and size of a patch in µm, of what every slide has."""
 
-_DRAW, _KEPT = 1200, 1201
+_DRAW, _KEPT, _EDGE = 1200, 1201, 1202
 _LOOSER = (-0.5, 0.15)
 """How much looser than that of kind "he" a slide's stroma is: dense stroma leaves as few gaps as a lesion."""
 
 _FULLER = 0.3
 """Tissue reaches farther to the slide's edge than that of kind "he"."""
+
+
+class Follicle(NamedTuple):
+    """A lymphoid crowd at a chosen place, µm."""
+
+    x: float
+    y: float
+    radius: float
 
 
 class LesionTissue(Tissue):
@@ -39,9 +48,11 @@ class LesionTissue(Tissue):
     def __init__(self, seed: int, size_um: tuple[float, float]) -> None:
         super().__init__(seed, size_um)
         self.growth: Growth = NoGrowth()
+        self.follicle: Follicle | None = None
         self._looser = _LOOSER[0] + hashed_one(seed, _DRAW, len(_SHARES), 0) * (_LOOSER[1] - _LOOSER[0])
+        self.places = Places(self)
         self.areas: dict[int, Area] = {
-            channel: area(self, channel, least + hashed_one(seed, _DRAW, channel, 0) * (most - least), spacing)
+            channel: self.places.area(channel, least + hashed_one(seed, _DRAW, channel, 0) * (most - least), spacing)
             for channel, (least, most, spacing) in _SHARES.items()
         }
 
@@ -60,6 +71,10 @@ class LesionTissue(Tissue):
     def crowd(self, x: Floats, y: Floats) -> Floats:
         """See `Tissue`."""
         lymphoid = np.clip(self.areas[LYMPHOID].depth(x, y) / 14 + 0.4, 0, 1)
+        if self.follicle is not None:
+            ragged = self.follicle.radius * (1 + 0.25 * self._noise(_EDGE, self.follicle.radius, x, y))
+            away = np.hypot(x - self.follicle.x, y - self.follicle.y)
+            lymphoid = np.maximum(lymphoid, np.clip((ragged - away) / 14, 0, 1))
         bled = self.areas[BLOOD].depth(x, y) > 0
         return np.where(bled, 0.0, np.maximum(super().crowd(x, y), lymphoid))
 
