@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 _VARIANCE = 0.99
 """Of the features, that the components kept explain."""
 
-_PENALTY = 0.003
+_PENALTY = 0.02
 
 
 class Classifier(NamedTuple):

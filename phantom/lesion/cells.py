@@ -9,9 +9,6 @@ from histoserve.phantom.noise import hashed, hashed_one
 
 TYPES = (*NORMAL_TYPES, "lesion")
 LESION_TYPE = len(TYPES)
-LOOK = (0.50, 0.40, 0.75, 0.32)
-"""Dye in a lesion nucleus: see `he.slide.LOOKS`."""
-
 _PER_SIDE = 14
 _CHANNEL, _SLIDE = 1300, 1320
 _SIZES = (3.4, 6.9)

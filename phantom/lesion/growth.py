@@ -40,7 +40,7 @@ class Style:
 
 STYLES = {
     "solid": Style(62.0, 0.16, None),
-    "cribriform": Style(82.0, 0.22, (43.0, 5.5, 13.0)),
+    "cribriform": Style(82.0, 0.22, (45.0, 5.5, 13.0)),
 }
 
 

@@ -32,7 +32,9 @@ class Line:
         dx, dy = (x - self.x).astype(np.float32)[None, :], (y - self.y).astype(np.float32)[:, None]
         along, across = np.float32(c) * dx + np.float32(s) * dy, np.float32(c) * dy - np.float32(s) * dx
         across += np.float32(self.bend) * spline(self.seed, _BEND, 6 * self.bend, x, y)
-        inside = np.minimum(self.half_width - abs(across), self.half_length - abs(along))
+        # It thins towards its ends.
+        wide = self.half_width * np.sqrt(np.maximum(1 - (along / np.float32(self.half_length)) ** 2, 0))
+        inside = wide - abs(across)
         return np.asarray(np.clip(inside / 4, 0, 1), np.float32)
 
     def is_near(self, x: Floats, y: Floats) -> bool:

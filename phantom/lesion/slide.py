@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from histoserve.phantom.drawing import Frame
 from histoserve.phantom.he.ground import Plane
+from histoserve.phantom.he.nuclei import EPITHELIAL
 from histoserve.phantom.he.slide import LOOKS, HeSlide, Material, blurred
 from histoserve.phantom.lesion.blood import bleed
-from histoserve.phantom.lesion.cells import LESION_TYPE, LOOK, TYPES, Population
+from histoserve.phantom.lesion.cells import LESION_TYPE, TYPES, Population
 from histoserve.phantom.lesion.marks import fold, stroke
 from histoserve.phantom.lesion.share import Cells, centroids
 from histoserve.phantom.lesion.stains import stains
@@ -24,7 +25,11 @@ _FOCUS = 1700
 _BLUR = (2.0, 4.5)
 """Deviation of the point spread in the patch out of focus, µm."""
 
-_LOOKS = np.vstack([LOOKS, np.array([LOOK], np.float32)])
+_LOOK = (0.50, 0.40, 0.75, 0.32)
+"""Dye in a lesion nucleus: see `he.slide.LOOKS`."""
+
+_CHROMATIN, _SHADES = 1710, (0.72, 1.4)
+"""By slide, epithelial nuclei and those of lesion cells hold so much more haematoxylin: darkness tells no lesion."""
 
 
 class LesionSlide(HeSlide):
@@ -44,7 +49,7 @@ class LesionSlide(HeSlide):
         seed = tissue.seed
         chosen = stains(seed, dyes)
         colours = transmission(chosen.haematoxylin, chosen.eosin, chosen.lamp)
-        super().__init__(size, mpp, seed, Material(tissue, Population(tissue), _LOOKS, colours))
+        super().__init__(size, mpp, seed, Material(tissue, Population(tissue), _looks(seed), colours))
         self.tissue = tissue
         self.size = size
         self.mpp = mpp
@@ -109,6 +114,13 @@ class LesionSlide(HeSlide):
         """Columns and rows of the frame's pixel centres, µm."""
         x, y = ((np.arange(n) + start + 0.5) * self._mpp for start, n in zip(frame[:2], frame[2:], strict=True))
         return x, y
+
+
+def _looks(seed: int) -> Plane:
+    looks = np.vstack([LOOKS, np.array([_LOOK], np.float32)])
+    for row in (EPITHELIAL, LESION_TYPE):
+        looks[row, 0] *= _SHADES[0] + hashed_one(seed, _CHROMATIN, row, 0) * (_SHADES[1] - _SHADES[0])
+    return looks
 
 
 def _mixed(

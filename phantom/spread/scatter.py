@@ -54,7 +54,7 @@ class Scatter:
 
     def _within(self, x: Floats, y: Floats) -> Floats:
         """Distance under the primary's border, roughly."""
-        ragged = 0.3 * self.radius * spline_at(self.seed, _BORDER, 0.8 * self.radius, x, y)
+        ragged = 0.2 * self.radius * spline_at(self.seed, _BORDER, 0.8 * self.radius, x, y)
         return np.asarray(self.radius - np.hypot(x - self.x, y - self.y) + ragged)
 
     def _burden(self, x: Floats, y: Floats) -> Floats:

@@ -42,15 +42,15 @@ def test_a_fifth_of_the_slides_has_no_direction() -> None:
 
 
 def test_the_direction_follows_neither_place_nor_fibres() -> None:
-    slides = [spread_slide((40, 40), 100.0, seed, pattern="directed") for seed in range(60)]
+    slides = [spread_slide((40, 40), 100.0, seed, pattern="directed") for seed in range(30)]
     ways = np.array([slide.facts["direction"] for slide in slides])
     places = np.array([slide.facts["primary"] for slide in slides]) - 20
 
     fibres = np.array([slide.tissue._along for slide in slides])
 
-    assert np.linalg.norm(ways.mean(axis=0)) < 0.3
-    assert abs((ways * places).sum(axis=1).mean()) < 0.3 * np.linalg.norm(places, axis=1).mean()
-    assert abs(((ways * fibres).sum(axis=1) ** 2).mean() - 0.5) < 0.2
+    assert np.linalg.norm(ways.mean(axis=0)) < 0.4
+    assert abs((ways * places).sum(axis=1).mean()) < 0.4 * np.linalg.norm(places, axis=1).mean()
+    assert abs(((ways * fibres).sum(axis=1) ** 2).mean() - 0.5) < 0.25
 
 
 def test_a_lymphoid_crowd_lies_in_another_direction() -> None:
