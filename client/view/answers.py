@@ -13,6 +13,7 @@ from histoserve.client.view.beside import Matrix, link
 from histoserve.client.view.description import describe
 from histoserve.client.view.open_slides import OpenSlide, OpenSlides
 from histoserve.client.view.opened import OpenedLayers
+from histoserve.client.view.pages import READERS
 from histoserve.client.view.work import Work
 from histoserve.client.view.zoom import tile_at
 
@@ -49,8 +50,10 @@ class Answers:
         tile = tile_at(self._size(n), z, x, y)
         if tile is None:
             raise query.not_found()
+        plain = query.choice(query.one(request.query_params, "for"), READERS, READERS[0]) != READERS[0]
         opened = await self._opened(n)
-        made = await self._work.made(("slide", n, z, x, y), lambda: opened.background.jpeg(tile), request)
+        key = "slide", n, z, x, y, plain
+        made = await self._work.made(key, lambda: opened.background.jpeg(tile, plain), request)
         return Response(made, media_type="image/jpeg")
 
     async def layer_tile(self, request: Request) -> Response:

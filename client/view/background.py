@@ -10,9 +10,11 @@ import numpy as np
 from PIL import Image
 
 from histoserve.client.errors import HistoserveError
+from histoserve.client.results.layers import Grid
 from histoserve.client.slide import RGB, UNREAD, Slide, printable
 from histoserve.client.view.match import OtherSlide, open_matching
 from histoserve.client.view.overview import Overview, open_overview
+from histoserve.client.view.result import Result
 from histoserve.client.view.slide_tiles import Drawn, draw_tile, pixels_read
 from histoserve.client.view.slides import SlideOnPage
 from histoserve.client.view.unchanged import Unchanged
@@ -37,6 +39,7 @@ class Background:
         self.notes: list[Note] = []
         self.l0_size = slide.said.l0_size
         self._unchanged: Unchanged | None = None
+        self._has_values = False
         self._slide = self._opened(slide, files)
         coarsest = Tile(0, 0, TILE_PX, TILE_PX, 1 << deepest(self.l0_size))
         self._too_coarse = self._slide is not None and pixels_read(self._slide, coarsest) > MOST_READ_PX
@@ -54,18 +57,21 @@ class Background:
         """By the slide's file, if it is open."""
         return self._slide.objective_power if self._slide else None
 
-    def jpeg(self, tile: Tile) -> tuple[bytes, bool]:
-        """The tile, and whether it will look the same next time: what could not be read is grey, for now."""
-        drawn = self._draw(tile)
+    def jpeg(self, tile: Tile, plain: bool = False) -> tuple[bytes, bool]:
+        """The tile, and whether it will look the same next time: what could not be read is grey, for now.
+
+        `plain`: without numbers; grey where an overview with a grid's values written in it is all there is.
+        """
+        drawn = self._draw(tile, plain)
         buffer = io.BytesIO()
         Image.fromarray(drawn.pixels).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
         return buffer.getvalue(), drawn.whole
 
-    def _draw(self, tile: Tile) -> Drawn:
+    def _draw(self, tile: Tile, plain: bool) -> Drawn:
         slide, overview = self._slide, self._overview
         if slide and not (overview and pixels_read(slide, tile) > MOST_READ_PX):
             return draw_tile(slide, tile) if self._unchanged and self._unchanged() else Drawn(_grey(tile), False)
-        return Drawn(overview.draw(tile) if overview else _grey(tile), True)
+        return Drawn(overview.draw(tile) if overview and not (plain and self._has_values) else _grey(tile), True)
 
     def _opened(self, slide: SlideOnPage, files: Sequence[Path] | None) -> Slide | None:
         if not files:
@@ -83,12 +89,20 @@ class Background:
         return opened
 
     def _any_overview(self, slide: SlideOnPage) -> Overview | None:
-        for result in slide.results:
+        # One without a grid's values first, if there is any.
+        for result in sorted(slide.results, key=_has_grid):
             with suppress(ValueError):
-                return open_overview(result.folder / "overview.png", result.saved.background.overview, self.l0_size)
+                part = result.saved.background.overview
+                found = open_overview(result.folder / "overview.png", part, self.l0_size)
+                self._has_values = _has_grid(result)
+                return found
         if not self._slide:
             self.notes.append({"code": "no-overview"})
         return None
+
+
+def _has_grid(result: Result) -> bool:
+    return any(isinstance(layer, Grid) for layer in result.saved.layers)
 
 
 def _grey(tile: Tile) -> RGB:

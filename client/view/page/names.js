@@ -45,6 +45,6 @@ export class Names {
   }
 
   clean(name) {
-    return String(name).replaceAll("_", " ");
+    return String(name).replaceAll("_", " ").replaceAll("^2", "²").replaceAll("^3", "³");
   }
 }

@@ -24,9 +24,10 @@ function source(description, url, transparent) {
   };
 }
 
-/** The slide's own pixels; `base` is the address of the slide's page. */
-export function slideTiles(description, base) {
-  return source(description, (z, x, y) => `${base}slide/${z}/${x}_${y}.jpg`, false);
+/** The slide's own pixels; `base` is the address of the slide's page. An overview in their place may hold numbers. */
+export function slideTiles(description, base, plain) {
+  const asked = plain ? "?for=patient" : "";
+  return source(description, (z, x, y) => `${base}slide/${z}/${x}_${y}.jpg${asked}`, false);
 }
 
 /** A layer's pixels as it is set at the moment: classes that are shown, and the value from which on. */

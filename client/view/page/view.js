@@ -23,7 +23,7 @@ export async function openView(root, base, { texts, audience, live, prepare }) {
   const description = await described(base);
   const layers = new Layers(description, base, names.plain);
   prepare?.(layers);
-  const viewer = await openViewer(part("picture"), slideTiles(description, base), root.dataset.map !== "no");
+  const viewer = await openViewer(part("picture"), slideTiles(description, base, names.plain), root.dataset.map !== "no");
   tellLoading(viewer, part("picture"));
   await layers.open(viewer);
   nameCanvas(viewer, description, texts, root);

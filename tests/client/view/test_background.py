@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from histoserve.client.results.layers import Grid
 from histoserve.client.slide import UNREAD
 from histoserve.client.view import background
 from histoserve.client.view.background import Background
@@ -27,10 +28,10 @@ def slide(out: Path) -> SlideOnPage:
     return group(*find_results([out]))[0][0]
 
 
-def drawn(shown: Background, z: int = 0) -> NDArray[np.uint8]:
+def drawn(shown: Background, z: int = 0, plain: bool = False) -> NDArray[np.uint8]:
     tile = tile_at(shown.l0_size, z, 0, 0)
     assert tile
-    return np.asarray(Image.open(io.BytesIO(shown.jpeg(tile)[0])))
+    return np.asarray(Image.open(io.BytesIO(shown.jpeg(tile, plain)[0])))
 
 
 def test_the_slide_itself_is_shown_as_it_is(slide: SlideOnPage, slide_path: Path) -> None:
@@ -46,6 +47,13 @@ def test_without_the_slide_its_part_of_the_overview_is_shown_and_said(slide: Sli
     assert (shown.kind, shown.notes) == ("overview", [{"code": "slide-not-given"}])
     assert np.abs(drawn(shown).astype(int) - cv2.imread(str(slide_path))[..., ::-1]).mean() < 2
     assert Background(slide, []).notes == [{"code": "slide-not-found"}]
+
+
+def test_a_patient_sees_no_overview_in_which_values_are_written(slide: SlideOnPage, slide_path: Path) -> None:
+    assert any(isinstance(layer, Grid) for layer in slide.results[0].saved.layers)
+
+    assert set(drawn(Background(slide, None), plain=True).ravel()) == {UNREAD}
+    assert set(drawn(Background(slide, [slide_path]), plain=True).ravel()) != {UNREAD}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
