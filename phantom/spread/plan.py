@@ -19,6 +19,8 @@ _MIDDLE = (0.38, 0.62)
 """The primary lies in this part of the slide, across and down: there is room to all sides."""
 
 _TRIES = 200
+_CERTAIN = 1500.0
+"""A primary on a slide of this side, µm, holds cells for certain."""
 
 
 class Chosen(NamedTuple):
@@ -41,6 +43,7 @@ def spread_slide(
     """The slide of a seed (width, height in pixels; µm per pixel), of the pattern the seed draws or the one asked for.
 
     `stains` names one of `lesion.stains.RANGES`. ValueError for a pattern or range that there is not.
+    A slide without room for a lesion cell is normal and has no spread.
     """
     if pattern not in (None, *PATTERNS):
         raise ValueError(f"no pattern of spread is called {pattern!r}: choose one of {', '.join(PATTERNS)}")
@@ -62,14 +65,17 @@ def spread_slide(
     )
     tissue.plant(scatter)
     direction = [round(float(f(chosen.angle)), 4) for f in (np.cos, np.sin)] if pattern == "directed" else None
-    facts = {
+    facts: dict[str, object] = {
         "class": chosen.style,
         "pattern": pattern,
         "direction": direction,
         "primary": [round(x / mpp, 1), round(y / mpp, 1)],
         "stains": stains,
     }
-    return LesionSlide(tissue, size, mpp, dyes=stains, facts=facts)
+    slide = LesionSlide(tissue, size, mpp, dyes=stains, facts=facts)
+    if side < _CERTAIN and not slide.holds_lesion():
+        facts |= {"class": "normal", "pattern": "none", "direction": None}
+    return slide
 
 
 def choose(seed: int) -> Chosen:

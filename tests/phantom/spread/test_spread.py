@@ -92,3 +92,9 @@ def test_nothing_outside_the_primary_is_no_direction_and_no_primary_is_no_distan
     assert alone.farthest_um == 0
     assert np.isnan(none.farthest_um)
     assert none.sparse_mm2 == 0.5
+
+
+def test_a_slide_without_room_for_a_lesion_cell_has_no_spread() -> None:
+    facts = spread_slide((20, 20), 1.0, 3, pattern="directed").facts
+
+    assert (facts["class"], facts["pattern"], facts["direction"]) == ("normal", "none", None)
