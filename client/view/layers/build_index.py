@@ -33,8 +33,10 @@ class Builder:
         if len(first):
             np.minimum.reduceat(rings.l0_points, first, out=box[:, :2])
             np.maximum.reduceat(rings.l0_points, first, out=box[:, 2:])
-        for name, part in zip(self._parts, (box, rings.of, rings.hole, rings.line, rings.counts), strict=True):
-            self._parts[name].append(part)
+        # Named: what arrays of several kinds have in common, mypy finds on some runs and not on others.
+        parts: tuple[NDArray, ...] = box, rings.of, rings.hole, rings.line, rings.counts
+        for kept, part in zip(self._parts.values(), parts, strict=True):
+            kept.append(part)
 
     def finish(self, progress: Callable[[float], None]) -> None:
         """Sorts, and writes; raises OSError."""
