@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,7 +31,9 @@ def run(play: Any) -> Any:
         finally:
             work.stop()
 
-    return asyncio.run(whole())
+    # In a thread of its own: a browser of other tests leaves its loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, whole()).result()
 
 
 def test_what_many_ask_for_at_a_time_is_made_once() -> None:
