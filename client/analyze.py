@@ -203,7 +203,7 @@ def make_plan(
     width = Width(_batch(order.batch, contract, tile_bytes), order.in_flight)
     survey = look()
     tissue = find_tissue(survey, resolution.mpp)
-    tiles = [tile for tile in grid(*slide.l0_size, size) if tissue.in_core(tile.core)]
+    tiles = [tile for tile in grid(*slide.l0_size, size, contract.whole_tiles) if tissue.in_core(tile.core)]
     return Plan(level, survey.thumbnail, tissue, Work(contract, resolution.mpp, tiles, width))
 
 

@@ -95,6 +95,11 @@ class Contract:
         """Network px around a core; a pipeline that says nothing needs none."""
         return self.number("margin_px") if "margin_px" in {*self.parameters, *self.clashes} else 0.0
 
+    @property
+    def whole_tiles(self) -> bool:
+        """Whether tiles that the slide's border cuts are left out."""
+        return self.parameters.get("border") == "drop"
+
     def number(self, name: str) -> float:
         """A finite parameter ≥ 0; raises ServerError where it is missing or none."""
         text = self.text(name)

@@ -63,10 +63,11 @@ def tile_size(tile_px: int, network_mpp: float, margin_px: float, slide_mpp: flo
     return size
 
 
-def grid(l0_width: int, l0_height: int, size: TileSize) -> Iterator[PlannedTile]:
-    """Every tile of a slide, by rows from the upper left."""
-    columns = list(_axis(l0_width, size))
-    for row, (y, core_y, core_height) in enumerate(_axis(l0_height, size)):
+def grid(l0_width: int, l0_height: int, size: TileSize, whole: bool = False) -> Iterator[PlannedTile]:
+    """Every tile of a slide, by rows from the upper left; `whole`: but none that its border would cut."""
+    along = _whole if whole else _axis
+    columns = list(along(l0_width, size))
+    for row, (y, core_y, core_height) in enumerate(along(l0_height, size)):
         for column, (x, core_x, core_width) in enumerate(columns):
             yield PlannedTile(
                 index=row * len(columns) + column,
@@ -84,3 +85,9 @@ def _axis(length: int, size: TileSize) -> Iterator[tuple[int, int, int]]:
         # The last region is shifted inward, onto real pixels; a slide shorter than a region is padded behind.
         last = math.ceil((length - size.side) / size.unit) * size.unit
         yield max(0, min(k * size.step, last)), start, end - start
+
+
+def _whole(length: int, size: TileSize) -> Iterator[tuple[int, int, int]]:
+    """As `_axis`, side by side: what remains at the end is nobody's."""
+    for start in range(0, length - size.side + 1, size.step):
+        yield start, start + size.margin, size.step

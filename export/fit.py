@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 from torch import Tensor, nn
 
 from histoserve.export.checkpoint import Progress, read_checkpoint, require_room, write_checkpoint
-from histoserve.export.learner import Learner
+from histoserve.export.learner import Learner, Recipe, one_cycle
 from histoserve.export.weight_file import save_with_score
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -33,6 +33,8 @@ class Training(Generic[Network]):
     """Figures of the averaged network, of which the first decides: higher is better"""
     rate: float
     """The highest learning rate"""
+    recipe: Recipe = one_cycle
+    """How the rate follows from it"""
     made_of: Mapping[str, object] = field(default_factory=dict)
     """The rest in a few words: seed, width, …; another training goes on from no checkpoint of this one"""
 
@@ -48,7 +50,7 @@ def fit(training: Training[Network], epochs: int, out: Path) -> Path:
     """
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
-    learner = Learner(training.network, training.rate, epochs * training.steps)
+    learner = Learner(training.network, training.rate, epochs * training.steps, training.recipe)
     whole = {**training.made_of, "epochs": epochs, "steps": training.steps, "rate": training.rate}
     last, done = out / "last.pt", Progress()
     if last.exists():

@@ -1,10 +1,12 @@
 """How a network learns: one step down the loss, at a rate that follows a schedule, and the average that is kept."""
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -25,22 +27,24 @@ def followed(mean: Tensor, latest: Tensor, steps: Tensor | int) -> Tensor:
     return mean.lerp(latest, 1 - decay)
 
 
+Recipe = Callable[[nn.Module, float, int], tuple[Optimizer, LRScheduler]]
+"""Network, highest rate, steps of the whole training → what moves the weights, and the rate at which."""
+
+
+def one_cycle(network: nn.Module, rate: float, steps: int) -> tuple[Optimizer, LRScheduler]:
+    """AdamW; the rate rises quickly and falls slowly."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
+    shape: dict[str, float] = {"pct_start": WARM_UP, "div_factor": 1 / FIRST, "final_div_factor": FIRST / LAST}
+    return optimizer, OneCycleLR(optimizer, rate, steps, cycle_momentum=False, **shape)  # type: ignore[arg-type]
+
+
 class Learner(Generic[Network]):
     """A network with all that changes as it learns."""
 
-    def __init__(self, network: Network, rate: float, steps: int):
-        """`rate` is the highest; `steps` those of the whole training."""
+    def __init__(self, network: Network, rate: float, steps: int, recipe: Recipe = one_cycle):
+        """As Recipe."""
         self.network = network
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
-        self.schedule = OneCycleLR(
-            self.optimizer,
-            rate,
-            steps,
-            pct_start=WARM_UP,
-            div_factor=1 / FIRST,
-            final_div_factor=FIRST / LAST,
-            cycle_momentum=False,
-        )
+        self.optimizer, self.schedule = recipe(network, rate, steps)
         # Normalisations' means and variances are averaged with the weights that they belong to.
         self.average = AveragedModel(network, avg_fn=followed, use_buffers=True).eval()
 

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from histoserve.ensemble.identity import check_one_network
 from histoserve.ensemble.parameters import Range, Share
 from histoserve.ensemble.raster import parts_of, raster_of
-
-SUM_TOLERANCE = 1e-3
-"""How far a tile's probabilities may be from 1 in all; in half precision they are some 1e-4."""
+from histoserve.ensemble.tissue.probability import check_probability
 
 
 def tissue_slide(
@@ -31,7 +29,7 @@ def tissue_slide(
     Rows that came twice count once. Raises ValueError for tensors that do not fit together, numbers that are no
     probabilities, tiles of two networks, rows that contradict each other, and tiles that lie on no raster.
     """
-    _check(probability, len(tile_region))
+    check_probability(probability, len(tile_region))
     check_one_network(network, len(tile_region))
     raster = raster_of(tile_region)
     # From here on by position: no result depends on the order of the rows.
@@ -66,14 +64,3 @@ def _worst_first(part: NDArray[np.int32], abnormal: NDArray[np.float32]) -> NDAr
     renumbered = np.full_like(part, -1)
     renumbered[inside] = rank[part[inside]]
     return renumbered
-
-
-def _check(probability: NDArray[np.float32], count: int) -> None:
-    if probability.ndim != 2 or len(probability) != count or probability.shape[1] < 2:
-        raise ValueError(f"PROBABILITY is {list(probability.shape)}, wanted [{count}, classes], two classes or more")
-    # Written so that NaN is bad.
-    share = ((probability >= 0) & (probability <= 1)).all(axis=1)
-    bad = ~(share & (np.abs(probability.sum(axis=1, dtype=np.float64) - 1) <= SUM_TOLERANCE))
-    if bad.any():
-        index = int(bad.argmax())
-        raise ValueError(f"PROBABILITY {index} is {probability[index].tolist()}; wanted shares that add up to 1")

@@ -1,17 +1,14 @@
 """Phantom smears as training data: drawn once, kept on disk as their slides' JPEG pixels, cut into tiles."""
 
-import multiprocessing
-import signal
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.progress import track
 
+from histoserve.export.drawn import drawn
 from histoserve.export.peakmap.classes import TYPES
 from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX
 from histoserve.phantom.cytology.smear import Smear
@@ -22,7 +19,6 @@ EXTRACTOR_SEED, HEAD_SEED, VALIDATION_SEED = 10_000_000, 15_000_000, 20_000_000
 
 The head has slides of its own: on those that the extractor was trained on, its features are surer than on new ones.
 """
-WORKERS = 2
 GLASS = 12
 """Grey levels: a tile whose averages over 8×8 pixels differ by less shows only glass."""
 
@@ -86,22 +82,9 @@ def read_smear(path: Path) -> LabelledSmear:
 
 
 def draw_smears(folder: Path, seeds: Iterable[int], side: int) -> list[Path]:
-    """Files of the slides of these seeds; those that are not in `folder` yet are drawn, by `WORKERS` processes."""
+    """Files of the slides of these seeds; those that are not in `folder` yet are drawn, by processes of their own."""
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = list(seeds)
-    # Torch's threads do not survive a fork.
-    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"), initializer=leave_ctrl_c) as pool:
-        made = pool.map(partial(write_smear, folder, side), seeds)
-        try:
-            return list(track(made, "drawing slides", len(seeds), transient=True))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def leave_ctrl_c() -> None:
-    """To the process that this one draws for: it ends this one, after the slide in hand."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return drawn(partial(write_smear, folder, side), seeds)
 
 
 def tile_corners(shape: tuple[int, ...], side: int = TILE_PX) -> list[tuple[int, int]]:

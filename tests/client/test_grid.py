@@ -95,3 +95,18 @@ def test_regions_begin_at_whole_pixels_of_a_coarser_level(width: int, height: in
 
 def test_a_tile_is_a_whole_number_of_a_levels_pixels() -> None:
     assert tile_size(512, 0.25, 32, 0.0623, 4) == TileSize(2056, 132, 4)
+
+
+@pytest.mark.parametrize(
+    ("size", "starts"),
+    [
+        ((100, 100), [(0, 0)]),
+        ((99, 100), []),
+        ((250, 199), [(0, 0), (100, 0)]),
+        ((200, 200), [(0, 0), (100, 0), (0, 100), (100, 100)]),
+    ],
+)
+def test_whole_tiles_leave_out_what_the_border_would_cut(size: tuple[int, int], starts: list[tuple[int, int]]) -> None:
+    tiles = list(grid(*size, TileSize(100, 0), whole=True))
+
+    assert [tile.region for tile in tiles] == [(*start, 100, 100) for start in starts] == [tile.core for tile in tiles]

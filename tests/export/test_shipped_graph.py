@@ -21,7 +21,8 @@ from histoserve.export.served import ServedGraph
 from histoserve.export.verify import GraphDiffers, compare, verify, verify_rows
 from histoserve.export.weight_file import weights_from_file
 
-PIPELINES = pipelines()
+PIPELINES = [name for name in pipelines() if Path(str(room(name, "network").__file__)).with_name("weights.pt").exists()]
+"""Those that come with weights."""
 
 
 @cache
