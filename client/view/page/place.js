@@ -38,8 +38,8 @@ function showsSlide({ x, y, scale }, { width, height }) {
 }
 
 /** Sets the layers as the address says. */
-export function setLayers(layers) {
-  for (const { address, shown, opacity, of, from } of readHash(location.hash).layers) {
+export function setLayers(layers, hash = location.hash) {
+  for (const { address, shown, opacity, of, from } of readHash(hash).layers) {
     const one = layers.at(address);
     if (!one) continue;
     const classes = new Set((one.layer.classes ?? []).keys());
@@ -50,11 +50,11 @@ export function setLayers(layers) {
 
 /** Keeps address and view the same, both ways. */
 export function keepPlace(viewer, layers) {
-  const go = (immediately) => {
-    const { view } = readHash(location.hash);
+  const go = (hash, immediately) => {
+    const { view } = readHash(hash);
     if (view && showsSlide(view, layers.description)) show(viewer, view, immediately);
   };
-  go(true);
+  go(location.hash, true);
   let waiting = 0;
   const write = () => {
     clearTimeout(waiting);
@@ -65,8 +65,10 @@ export function keepPlace(viewer, layers) {
   viewer.addHandler("animation-finish", write);
   viewer.addHandler("rotate", write);
   layers.addEventListener("change", write);
-  addEventListener("hashchange", () => {
-    setLayers(layers);
-    go();
+  addEventListener("hashchange", ({ newURL }) => {
+    // Not the address as it is by now: what was waiting to be written may have been written over it.
+    const { hash } = new URL(newURL);
+    setLayers(layers, hash);
+    go(hash);
   });
 }
