@@ -79,13 +79,16 @@ class LesionSlide(HeSlide):
         haematoxylin, eosin = self._with_blood(frame)
         if self._fold.is_near(x, y):
             cover = self._fold.cover(x, y)
-            if cover.any():
+            down, across = (np.flatnonzero(cover.any(axis=axis)) for axis in (1, 0))
+            if len(down):
+                part = (slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1))
                 shift = round(self._pulled / self._mpp)
-                over = self._with_blood((frame[0] + shift, frame[1] + shift // 2, *frame[2:]))
+                corner = (frame[0] + int(across[0]) + shift, frame[1] + int(down[0]) + shift // 2)
+                over = self._with_blood((*corner, *cover[part].shape[::-1]))
                 # The upper layer is there only where the lower is: no fold on bare glass.
-                cover *= np.clip((haematoxylin + eosin) * np.float32(12), 0, 1)
-                haematoxylin += cover * over[0]
-                eosin += cover * over[1]
+                folded = cover[part] * np.clip((haematoxylin[part] + eosin[part]) * np.float32(12), 0, 1)
+                haematoxylin[part] += folded * over[0]
+                eosin[part] += folded * over[1]
         return haematoxylin, eosin
 
     def _with_blood(self, frame: Frame) -> tuple[Plane, Plane]:
