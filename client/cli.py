@@ -163,15 +163,21 @@ app.add_typer(
 )
 
 
-@app.command()
-def score(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Pipeline.")],
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="OUT of `analyze`.")],
-    data: Annotated[Path, typer.Option(help="Folder of the labelled data.")],
-) -> None:
-    """Compares results that were served with labelled data."""
+def _scoring(module: str) -> Callable[..., Any]:
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "score", "export"), name, results, data)
+        return _lazily(module, "score", "export")
+
+
+def _score(name: str, **options: Any) -> None:
+    with _in_words():
+        _ask(partial(_lazily("histoserve.export.commands", "score", "export"), name, **options))
+
+
+app.add_typer(
+    typer.Typer(cls=group("histoserve.export", "score", _scoring, _score), no_args_is_help=True),
+    name="score",
+    help="Compares results that were served with labelled data.",
+)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Commands whose subcommands are found by looking: `histoserve train NAME` for each pipeline that can be trained.
 
 histoserve.export/<name>/train.py: train(…) ──▶ `histoserve train <name>`, the function's parameters its options
+                         score.py: score(…) ──▶ `histoserve score <name>`, likewise
 """
 
 import importlib

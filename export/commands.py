@@ -70,12 +70,15 @@ def writable_repository(repository: Path | None) -> Path:
     return target
 
 
-def score(name: str, results: Path, data: Path) -> None:
-    """Prints how good the results of pipeline `name` in `results` are against the truth in `data`."""
+def score(name: str, results: Path, data: Path, **options: object) -> None:
+    """Prints how good the results of pipeline `name` in `results` are against the truth in `data`.
+
+    `options` are further parameters of the pipeline's `score`.
+    """
     for folder, what in ((results, "results of `histoserve analyze`"), (data, "labelled data")):
         if not folder.is_dir():
             raise ValueError(f"no folder {folder}, where the {what} should be")
-    room(name, "score").score(data, results)
+    room(name, "score").score(data=data, results=results, **options)
 
 
 def train(name: str, out: Path, **options: object) -> None:

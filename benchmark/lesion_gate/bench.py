@@ -8,10 +8,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from histoserve.benchmark.lesion_gate.classify import balanced_accuracy, fit
 from histoserve.benchmark.lesion_gate.nuclear import nuclear
-from histoserve.benchmark.lesion_gate.texture import texture
 from histoserve.benchmark.lesion_gate.tiles import MPP, SIDE_PX, Tile, tiles
+from histoserve.export.tissue.classify import balanced_accuracy, fit
+from histoserve.export.tissue.texture import texture
 from histoserve.phantom.lesion.plan import CLASSES
 
 TEXTURE_RANGE, NUCLEAR_RANGE = (0.60, 0.90), (0.98, 1.00)

@@ -12,6 +12,7 @@ from shapely import Polygon
 from histoserve.export.nuclei.matching import TypeCounts, dice, f1, pair_centroids, panoptic
 from histoserve.export.nuclei.network import TYPES
 from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, consep_tiles
+from histoserve.export.options import Labelled, Results
 
 
 def labels_from_geojson(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +70,7 @@ def compare(tile: LabelledTile, result: Path, counts: list[TypeCounts]) -> dict[
     }
 
 
-def score(data: Path, results: Path) -> dict[str, float]:
+def score(data: Labelled, results: Results) -> dict[str, float]:
     """Prints and returns the figures of `results/<tile>/nuclei/` on the validation tiles in `data/consep`."""
     counts = [TypeCounts() for _ in TYPES]
     files = {name: results / name / "nuclei" / "nuclei.geojson" for name in VALIDATION_TILES}

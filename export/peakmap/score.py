@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -11,7 +12,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
+from typer import Option
 
+from histoserve.export.options import Labelled, Results
 from histoserve.export.peakmap.bags import Bag, bag_of
 from histoserve.export.peakmap.baselines import MeanOfTiles, Statistics
 from histoserve.export.peakmap.classes import CLASSES
@@ -26,6 +29,7 @@ from histoserve.export.peakmap.smears import smear_from_seed
 from histoserve.export.weight_file import weights_from_file
 
 WEIGHTS = Path(__file__).with_name("weights.pt")
+Weights = Annotated[Path, Option(help="Of the baselines.", show_default="those that come with it")]
 BASELINES = {"mean": "mean of all tile features", "statistics": "statistics of tile confidences"}
 LESION_BINS = ((0, 0), (1, 3), (4, 10), (11, 30), (31, 10**9))
 """First and last number of lesion cells of each line."""
@@ -119,7 +123,7 @@ def table_of_confusion(answers: list[Answer], method: str) -> Table:
     return table
 
 
-def score(data: Path, results: Path, weights: Path = WEIGHTS) -> dict[str, float]:
+def score(data: Labelled, results: Results, weights: Weights = WEIGHTS) -> dict[str, float]:
     """Prints the figures of `results/<slide>/peakmap/` against `data/<slide>.geojson`; returns the accuracies.
 
     The baselines class the same slides with the same extractor, drawn again from their truth files' headers. Raises

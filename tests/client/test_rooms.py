@@ -1,5 +1,6 @@
 """Commands that are found by looking into the pipelines' rooms."""
 
+import re
 import subprocess
 import sys
 
@@ -24,6 +25,20 @@ def test_an_option_of_one_pipeline_is_shown_by_that_one() -> None:
     assert code == 0
     assert "--extractor" in said
     assert "--width" not in said
+
+
+@pytest.mark.parametrize("name", rooms("histoserve.export", "score"))
+def test_every_score_takes_results_and_labelled_data(name: str) -> None:
+    code, said = histoserve("score", name, "--help")
+    assert code == 0
+    assert re.search(rf"histoserve score {name} \[OPTIONS\] \{{RESULTS\}}\s", said)
+    assert "--data" in said
+
+
+def test_what_only_one_score_has_is_an_option_of_that_one() -> None:
+    code, said = histoserve("score", "nuclei", "x", "--data", "y", "--weights", "z")
+    assert code == 2
+    assert "No such option: --weights" in said
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Principal components and multinomial logistic regression, classes weighted equally."""
 
+from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +22,22 @@ class Classifier(NamedTuple):
     """Predicts labels from rows of features."""
 
     mean: Floats
+    """(F,)."""
     projection: Floats
+    """(F, components)."""
     weights: Floats
+    """(components + 1, classes)."""
 
     def predict(self, features: Floats) -> Ints:
         """Labels (N,) of the rows (N, F)."""
-        return np.asarray((_with_one((features - self.mean) @ self.projection) @ self.weights).argmax(axis=1))
+        return np.asarray(self._logits(features).argmax(axis=1))
+
+    def probabilities(self, features: Floats) -> Floats:
+        """(N, classes) of the rows (N, F), each adds up to 1."""
+        return np.asarray(softmax(self._logits(features), axis=1))
+
+    def _logits(self, features: Floats) -> Floats:
+        return _with_one((features - self.mean) @ self.projection) @ self.weights
 
 
 def fit(features: Floats, labels: Ints, classes: int) -> Classifier:
@@ -55,6 +67,28 @@ def _regressed(features: Floats, labels: Ints, classes: int) -> Floats:
 
     start = np.zeros(rows.shape[1] * classes)
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x.reshape(-1, classes))
+
+
+def write_classifier(path: Path, classifier: Classifier) -> None:
+    """Into a file of NumPy's, which ends with .npz."""
+    part = path.with_suffix(".partial.npz")
+    np.savez(part, **classifier._asdict())
+    part.replace(path)
+
+
+def read_classifier(path: Path, features: int, classes: int) -> Classifier:
+    """As `write_classifier` left it; ValueError for what is none of rows of so many features, or of other classes."""
+    try:
+        with np.load(path) as file:
+            found = Classifier(*(file[name].astype(np.float64) for name in Classifier._fields))
+    except (OSError, LookupError, ValueError, TypeError, BadZipFile) as error:
+        raise ValueError(f"{path} holds no classifier: {error}") from error
+    components = found.projection.shape[-1]
+    wanted = ((features,), (features, components), (components + 1, classes))
+    shapes = tuple(each.shape for each in found)
+    if shapes != wanted or not all(np.isfinite(each).all() for each in found):
+        raise ValueError(f"{path} holds arrays of {shapes}, wanted finite ones of {wanted}: fit the classifier again")
+    return found
 
 
 def balanced_accuracy(predicted: Ints, labels: Ints) -> float:

@@ -12,9 +12,14 @@ _PROPERTIES = ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "cor
 _RADII = (1, 2, 3)
 _NEIGHBOURS = 8
 
+FEATURES = 3 * _BINS + 2 * len(_PROPERTIES) * len(_DISTANCES) + len(_RADII) * (_NEIGHBOURS + 2)
+
 
 def texture(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Histogram of each colour, grey-level co-occurrence over all directions, uniform local binary patterns."""
+    """Histogram of each colour, grey-level co-occurrence over all directions, uniform local binary patterns.
+
+    RGB (H, W, 3) → (FEATURES,).
+    """
     colour = [
         np.bincount(image[:, :, k].ravel() // (256 // _BINS), minlength=_BINS) / image[:, :, k].size for k in range(3)
     ]
