@@ -1,141 +1,94 @@
-"""Scores served slide classes and regions: what `histoserve analyze` wrote of phantom slides, against their truth."""
+"""Scores served slide classes and regions: what `histoserve analyze` wrote of phantom slides, against their truth.
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+Beside the network stand another one, features made by hand, and the mean of all tiles.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
+from typer import Option
 
-from histoserve.export.tissue.classes import CLASSES
-from histoserve.phantom.lesion.share import cells_of
-from histoserve.phantom.lesion.tiles import ABNORMAL, UNCLEAR
+from histoserve.export.options import Labelled, Results
+from histoserve.export.tissue.answers import Answer, Probabilities, as_served, by_mean, by_tiles
+from histoserve.export.tissue.by_hand import by_hand as classifier_by_hand
+from histoserve.export.tissue.figures import Scored, figures, groups
+from histoserve.export.tissue.results import read_result, result_folders
+from histoserve.export.tissue.truth import read_truth
 
-THRESHOLD = 0.5
-"""Of a slide by the mean of all its tiles, the baseline; that of the served ones is in their config."""
-SHARE_BINS = ((0.0, 0.0), (0.01, 0.05), (0.05, 0.15), (0.15, 0.4))
-"""Least and most part of the tissue that is lesion, of each line."""
+NETWORK, MEAN, BY_HAND = "network, as served", "mean of all its tiles", "features made by hand"
+WIDTH = 140
 
-
-@dataclass(frozen=True)
-class Answer:
-    """One slide: what it is, and what it was taken for."""
-
-    truth: str
-    share_of_tissue: float
-    stains: str
-    found: str | None
-    by_mean: str | None
-    """By the mean of all tiles, instead of the most abnormal ones: "normal" or "abnormal"."""
-    abnormal: NDArray[np.float32]
-    """(tiles,), as served."""
-    lesion: NDArray[np.float64]
-    """(tiles,), true share of lesion cells; those of neither class are left out of both."""
-
-    @property
-    def is_lesion(self) -> NDArray[np.bool_]:
-        """(tiles,)."""
-        return self.lesion >= ABNORMAL
+Other = Annotated[
+    list[str] | None,
+    Option(metavar="NAME=RESULTS", help="Results of another network on the same slides; may be repeated."),
+]
+ByHand = Annotated[
+    Path | None,
+    Option(metavar="FILE", help="Classifier of hand-made features; fitted and written if it is not there."),
+]
+Training = Annotated[
+    Path | None, Option(metavar="DIR", help="Slides to fit it on, as `train tissue` leaves them in OUT/slides.")
+]
 
 
-def answer_of(result: Path, truth: Path) -> Answer:
-    """Of a result's folder and the truth of its slide; ValueError for what is none."""
-    header = json.loads(truth.read_text())["phantom"]
-    if header["kind"] != "lesion":
-        raise ValueError(f"{truth} is the truth of a {header['kind']} phantom, wanted one of --kind lesion")
-    layers = json.loads((result / "layers.json").read_text())["layers"]
-    grid = next(layer for layer in layers if layer["kind"] == "grid")
-    values = np.array(grid["values"], np.float32)
-    shares = _shares(truth, grid["first"], values.shape)
-    served = np.isfinite(values)
-    counted = served & ((shares >= ABNORMAL) | (shares < UNCLEAR))
-    mean = float(values[served].mean()) if served.any() else None
-    found = json.loads((result / "result.json").read_text())["result"]["class"]
-    return Answer(
-        truth=header["class"],
-        share_of_tissue=header["share_of_tissue"],
-        stains=header["stains"],
-        found=found,
-        by_mean=None if mean is None else CLASSES[0] if mean < THRESHOLD else "abnormal",
-        abnormal=values[counted],
-        lesion=shares[counted],
-    )
-
-
-def figures(answers: Sequence[Answer]) -> dict[str, float]:
-    """Over all tiles of all slides together; NaN where there is nothing to measure."""
-    abnormal = np.concatenate([each.abnormal for each in answers]) >= THRESHOLD
-    lesion = np.concatenate([each.is_lesion for each in answers])
-    union = (abnormal | lesion).sum()
-    parts = [(abnormal[lesion == each] == each).mean() if (lesion == each).any() else np.nan for each in (True, False)]
-    return {
-        "slides rightly classed": float(np.mean([each.found == each.truth for each in answers])),
-        "normal or not": float(np.mean([(each.found == CLASSES[0]) == (each.truth == CLASSES[0]) for each in answers])),
-        "the same by the mean of all tiles": float(
-            np.mean([(each.by_mean == CLASSES[0]) == (each.truth == CLASSES[0]) for each in answers])
-        ),
-        "balanced tile accuracy": float(np.nanmean(parts)),
-        "IoU of abnormal tiles": float((abnormal & lesion).sum() / union) if union else float("nan"),
-    }
-
-
-def groups(answers: Sequence[Answer]) -> list[tuple[str, list[Answer]]]:
-    """All, by stains, by class, by how much of the tissue is lesion."""
-    found: list[tuple[str, list[Answer]]] = [("all slides", list(answers))]
-
-    def add(name: str, chosen: Callable[[Answer], bool]) -> None:
-        own = [each for each in answers if chosen(each)]
-        if own:
-            found.append((name, own))
-
-    for stains in sorted({each.stains for each in answers}):
-        add(f"stains: {stains}", lambda each, stains=stains: each.stains == stains)  # type: ignore[misc]
-    for name in CLASSES:
-        add(f"class: {name}", lambda each, name=name: each.truth == name)  # type: ignore[misc]
-    for low, high in SHARE_BINS[1:]:
-        name = f"lesion: {low:.0%} to {high:.0%} of the tissue"
-        add(name, lambda each, low=low, high=high: low <= each.share_of_tissue < high)  # type: ignore[misc]
-    return found
-
-
-def score(data: Path, results: Path) -> dict[str, float]:
+def score(
+    data: Labelled, results: Results, other: Other = None, by_hand: ByHand = None, training: Training = None
+) -> dict[str, dict[str, float]]:
     """Prints the figures of `results/<slide>/tissue/` against `data/<slide>.geojson`; returns those of all slides.
 
-    Raises ValueError where there is no result, or no truth of one.
+    Hand-made features look at the slides themselves, which lie in `data` too. Raises ValueError where there is no
+    result, no truth of one, or no slide.
     """
-    folders = sorted(path.parent for path in results.glob("*/tissue/result.json"))
-    if not folders:
-        raise ValueError(
-            f"no */tissue/result.json in {results}: run `histoserve analyze --pipeline tissue -o {results}`"
-        )
-    answers = []
-    for folder in folders:
-        truth = data / f"{folder.parent.name}.geojson"
-        if not truth.is_file():
-            raise ValueError(f"{folder} has no truth: wanted {truth}, as `histoserve phantom --truth` writes it")
-        answers.append(answer_of(folder, truth))
-    table = Table(title="tissue, as served")
-    for column in ("", "slides", *figures(answers)):
-        table.add_column(column, justify="right" if column else "left", no_wrap=not column)
-    for name, group in groups(answers):
-        table.add_row(name, str(len(group)), *(f"{figure:.3f}" for figure in figures(group).values()))
-    Console(width=140).print(table)
-    return figures(answers)
+    others = dict(_named(each) for each in other or ())
+    probabilities = classifier_by_hand(by_hand, training) if by_hand or training else None
+    slides = [
+        _scored(name, folder, data, others, probabilities)
+        for name, folder in track(result_folders(results).items(), "scoring slides", transient=True)
+    ]
+    Console(width=WIDTH).print(table(slides))
+    return {way: figures(slides, way) for way in slides[0].answers}
 
 
-def _shares(truth: Path, first: Sequence[float], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """True share of lesion cells of each region of a raster that begins with `first`; NaN where there is no cell."""
-    cells = cells_of(truth)
-    x, y, width, height = first
-    rows, columns = shape
-    place = ((cells.centroids - (x, y)) // (width, height)).astype(np.int64)
-    inside = ((place >= 0) & (place < (columns, rows))).all(axis=1)
-    at = place[inside, 1] * columns + place[inside, 0]
-    number = np.bincount(at, minlength=rows * columns)
-    lesion = np.bincount(at, cells.is_lesion[inside], rows * columns)
-    share = np.full(rows * columns, np.nan)
-    np.divide(lesion, number, out=share, where=number > 0)
-    return share.reshape(rows, columns)
+def table(slides: Sequence[Scored]) -> Table:
+    """A line for each way of looking at each group of slides."""
+    ways = list(slides[0].answers)
+    made = Table(title="Slides and tiles of tissue against their truth")
+    for column in ("slides", "", "by", *figures(slides, ways[0])):
+        made.add_column(column, justify="left" if column in ("slides", "by") else "right", no_wrap=column == "by")
+    for name, group in groups(slides).items():
+        for way in ways:
+            first = way == ways[0]
+            shown = (_shown(each) for each in figures(group, way).values())
+            made.add_row(name if first else "", str(len(group)) if first else "", way, *shown)
+        made.add_section()
+    return made
+
+
+def _scored(
+    name: str, folder: Path, data: Path, others: dict[str, Path], probabilities: Probabilities | None
+) -> Scored:
+    truth = read_truth(data / f"{name}.geojson")
+    result = read_result(folder)
+    answers: dict[str, Answer] = {NETWORK: as_served(result, truth)}
+    for way, results in others.items():
+        answers[way] = as_served(read_result(results / name / folder.name), truth)
+    if probabilities is not None:
+        answers[BY_HAND] = by_tiles(result, truth, data / result.slide_name, probabilities)
+    answers[MEAN] = by_mean(result)
+    return Scored(truth, answers)
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not name or not folder or name in (NETWORK, MEAN, BY_HAND):
+        raise ValueError(f"--other {text!r}: wanted NAME=RESULTS, as in taps33=out/taps33")
+    return name, Path(folder)
+
+
+def _shown(figure: float) -> str:
+    return "" if np.isnan(figure) else f"{figure:.3f}"
