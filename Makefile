@@ -2,6 +2,8 @@
 # make test    lint, types, import rules and all tests against a real Triton
 # make score   the served nuclei against CoNSeP's validation tiles
 # make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many, SMEAR=… : what phantoms)
+# make score-tissue    the served slide classes and tiles of phantom slides, every second one with stains never trained on
+#                      (LESIONS=60: how many, LESION=… : what phantoms, OTHER=NAME=RESULTS : another network's, TRAINING=…)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 # make browser    what the tests of the page need of the system
@@ -13,15 +15,22 @@ DATA ?= ../shared/data
 SMEARS ?= 100
 SMEAR ?= --size 4096x4096 --mpp 0.25
 IN ?= out/smears
+LESIONS ?= 60
+LESION ?= --size 4000x4000 --mpp 1
+LESIONS_IN ?= out/lesions
+# Where `train tissue -o out/tissue` leaves its slides; without them, no hand-made features are measured.
+TRAINING ?= out/tissue/slides
 # Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
 PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
 SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
+LESION_FILES = $(patsubst %,$(LESIONS_IN)/%.tiff,$(shell seq $(LESIONS)))
+BY_HAND = $(if $(wildcard $(TRAINING)),--training $(TRAINING) --by-hand $(LESIONS_IN)/by_hand.npz)
 # The tiles that no training of the shipped network saw.
 VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score score-peakmap smears test quick lint browser clean
+.PHONY: demo score score-peakmap smears score-tissue lesions test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -53,6 +62,18 @@ smears: $(SMEAR_FILES)
 $(IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
+
+# The same of tissue, beside hand-made features, and another network where one is named.
+score-tissue: lesions
+	$(BIN)/histoserve analyze $(LESION_FILES) --pipeline tissue -o $(LESIONS_IN)
+	$(BIN)/histoserve score tissue $(LESIONS_IN) --data $(LESIONS_IN) $(BY_HAND) $(OTHER:%=--other %)
+
+lesions: $(LESION_FILES)
+
+$(LESIONS_IN)/%.tiff: | .venv/.all
+	@mkdir -p $(@D)
+	$(BIN)/histoserve phantom $@ --kind lesion$(if $(filter %0 %2 %4 %6 %8,$*),:stains=outside) $(LESION) \
+	  --seed $* --truth $(@:.tiff=.geojson)
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py
