@@ -1,8 +1,9 @@
 """Lesion cells ÷ all cells of a region or a raster of them; the same from a drawing and from its truth file."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,11 @@ class Cells(NamedTuple):
 
 def cells_of(truth: Path) -> Cells:
     """The nuclei in a truth file of a kind that has a type "lesion"."""
-    features = json.loads(truth.read_text(encoding="utf-8"))["features"]
+    return cells_in(json.loads(truth.read_text(encoding="utf-8"))["features"])
+
+
+def cells_in(features: Sequence[Mapping[str, Any]]) -> Cells:
+    """The same of what such a file holds, read already."""
     at = [feature["properties"]["centroid"] for feature in features]
     names = [feature["properties"]["name"] for feature in features]
     return Cells(np.array(at, np.float64).reshape(-1, 2), np.array(names, dtype=object) == "lesion")
