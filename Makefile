@@ -63,7 +63,8 @@ $(IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind cytology $(SMEAR) --seed $* --truth $(@:.tiff=.geojson)
 
-# The same of tissue, beside hand-made features, and another network where one is named.
+# The same of tissue, beside hand-made features (fitted once; remove by_hand.npz to fit them anew) and, where its results
+# are named, another network: python -m histoserve.export.as_served tissue WEIGHTS RESULTS SLIDE… makes these.
 score-tissue: lesions
 	$(BIN)/histoserve analyze $(LESION_FILES) --pipeline tissue -o $(LESIONS_IN)
 	$(BIN)/histoserve score tissue $(LESIONS_IN) --data $(LESIONS_IN) $(BY_HAND) $(OTHER:%=--other %)

@@ -5,7 +5,9 @@ colour histogram, grey-level co-occurrence, local binary patterns ─▶ princip
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
@@ -15,7 +17,7 @@ from histoserve.export.tissue.classes import CLASSES
 from histoserve.export.tissue.classify import Classifier, fit, read_classifier, write_classifier
 from histoserve.export.tissue.slides import read_slide
 from histoserve.export.tissue.texture import FEATURES, texture
-from histoserve.export.tissue.validation import held_of
+from histoserve.export.tissue.validation import Held, held_of
 
 
 def features(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
@@ -33,7 +35,9 @@ def by_hand(file: Path | None, training: Path | None) -> Probabilities:
     elif training is None:
         raise ValueError("hand-made features have nothing to be fitted on: give --training or --by-hand")
     else:
-        classifier = fitted(sorted(training.expanduser().glob("*.npz")), str(training))
+        # Beside the slides may lie what an interrupted drawing left, and other classifiers.
+        slides = sorted(path for path in training.expanduser().glob("*.npz") if path.stem.isdigit())
+        classifier = fitted(slides, str(training))
         if file is not None:
             write_classifier(file, classifier)
     return lambda images: classifier.probabilities(features(images))
@@ -43,7 +47,7 @@ def fitted(files: Sequence[Path], where: str) -> Classifier:
     """On all tiles of these slides that count, whole, as they are served; ValueError where a class has none."""
     rows, labels = [np.empty((0, FEATURES))], [np.empty(0, np.int64)]
     for file in track(files, "features by hand", transient=True):
-        held = held_of(read_slide(file))
+        held = _held(file)
         counted = held.label >= 0
         rows.append(features(held.images[counted]))
         labels.append(held.label[counted])
@@ -51,3 +55,10 @@ def fitted(files: Sequence[Path], where: str) -> Classifier:
     if missing := [name for number, name in enumerate(CLASSES) if number not in label]:
         raise ValueError(f"{where} has no tile of the class {missing[0]}: name a folder of `histoserve train tissue`")
     return fit(np.concatenate(rows), label, len(CLASSES))
+
+
+def _held(file: Path) -> Held:
+    try:
+        return held_of(read_slide(file))
+    except (OSError, LookupError, ValueError, BadZipFile, cv2.error) as error:
+        raise ValueError(f"{file} is no slide of a training: {error}; remove it, it will be drawn again") from error

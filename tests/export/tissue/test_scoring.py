@@ -156,10 +156,14 @@ def test_features_without_a_slide_or_a_training_say_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no tile of the class normal"):
         score(tmp_path, tmp_path, training=tmp_path)
     write_training(tmp_path)
+    (tmp_path / "3.partial.npz").write_bytes(b"half a file")
     with pytest.raises(ValueError, match=r"a.png cannot be read"):
         score(tmp_path, tmp_path, training=tmp_path)
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(ValueError, match=r"a.png is not the slide of the result"):
+        score(tmp_path, tmp_path, training=tmp_path)
+    (tmp_path / "3.npz").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match=r"3.npz is no slide of a training"):
         score(tmp_path, tmp_path, training=tmp_path)
 
 
