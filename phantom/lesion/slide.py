@@ -84,7 +84,8 @@ class LesionSlide(HeSlide):
                 part = (slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1))
                 shift = round(self._pulled / self._mpp)
                 corner = (frame[0] + int(across[0]) + shift, frame[1] + int(down[0]) + shift // 2)
-                over = self._with_blood((*corner, *cover[part].shape[::-1]))
+                height, width = cover[part].shape
+                over = self._with_blood((*corner, width, height))
                 # The upper layer is there only where the lower is: no fold on bare glass.
                 folded = cover[part] * np.clip((haematoxylin[part] + eosin[part]) * np.float32(12), 0, 1)
                 haematoxylin[part] += folded * over[0]
