@@ -40,10 +40,14 @@ def test_every_tensor_has_a_meaning_and_every_axis_a_name(pipeline: str) -> None
 @pytest.mark.parametrize("part", PARTS)
 def test_no_meaning_is_left_of_a_tensor_that_is_gone(pipeline: str, part: str) -> None:
     config = config_in(REPOSITORY, f"{pipeline}_{part}")
-    varying = {each.name: each.dims.count(-1) for each in (*config.inputs, *config.outputs)}
+    taken, given = ({each.name: each.dims.count(-1) for each in side} for side in (config.inputs, config.outputs))
+    meant = meanings(pipeline)[part]
 
-    for name, meaning in meanings(pipeline)[part].tensors.items():
-        assert len(meaning.axes) == varying.get(name), name
+    for name, meaning in meant.tensors.items():
+        assert len(meaning.axes) == {**given, **taken}.get(name), name
+    for name, meaning in meant.answers.items():
+        assert name in taken, f"{name} is no input, so its meaning belongs to all tensors"
+        assert len(meaning.axes) == given.get(name), name
 
 
 def test_the_json_has_the_shape_that_its_version_promises() -> None:
