@@ -27,7 +27,10 @@ SIDES = (
 
 
 def parts_of(squares: NDArray[np.bool_]) -> list[list[NDArray[np.int64]]]:
-    """(rows, columns) → each part's outline, clockwise, and then its holes, as corners (vertices, 2): column, row."""
+    """The outline of each part, clockwise, and then its holes.
+
+    `squares` (rows, columns), not empty. Rings are corners (vertices, 2): column, row.
+    """
     _, labels = cv2.connectedComponents(squares.astype(np.uint8), connectivity=4)
     return [_part(labels == number) for number in range(1, labels.max(initial=0) + 1)]
 
