@@ -149,17 +149,21 @@ class Rows:
             return "Nothing on the slide was analysed, so it has no class: that does not mean normal."
         if not self._regions:
             return f"No tile is abnormal with a probability of {self._threshold:g} or more."
-        count = len(self._regions)
-        numbered = f"the {MOST_CARDS} worst of {count:,} regions" if count > MOST_CARDS else f"the regions ({count})"
+        count, all_tiles = len(self._regions), len(self._tiles.l0_regions) <= self._k
+        deciding = "all its tiles" if all_tiles else f"its {self._k} most abnormal tiles"
+        if count > MOST_CARDS:
+            numbered = f"are the {MOST_CARDS} worst of {count:,} regions"
+        else:
+            numbered = "is the region" if count == 1 else f"are the {count} regions"
         return (
-            f"The class above is the whole slide's, by its {self._k} most abnormal tiles. Numbered are {numbered} of "
-            f"tiles abnormal with a probability of {self._threshold:g} or more, the worst first, whatever the class: "
-            "places to look at, not findings."
+            f"The class above is the whole slide's, by {deciding}. Numbered {numbered} of tiles abnormal with a "
+            f"probability of {self._threshold:g} or more, the worst first, whatever the class: places to look at, not "
+            "findings."
         )
 
 
 def _told(name: str) -> str:
-    return f"tiles classed {name}"
+    return f"region classed {name}"
 
 
 def _numbers(region: Region) -> dict[str, float]:

@@ -81,7 +81,7 @@ def _header(card: Card, colour: Colour) -> Image:
     header[:, :BAR_PX] = colour
     left, room = BAR_PX + PAD_PX, PICTURE_PX - BAR_PX - 2 * PAD_PX
     write(header, (left, 0), shortened(f"{card.number}   {card.caption}", CAPTION_PX, room), CAPTION_PX, WHITE)
-    numbers = "   ".join(f"{name.lower()} {value:.3f}" for name, value in card.numbers.items())
+    numbers = "   ".join(f"{name.lower().replace('^2', '²')} {value:.3f}" for name, value in card.numbers.items())
     write(header, (left, 31), shortened(numbers, NUMBERS_PX, room), NUMBERS_PX, GREY)
     return header
 

@@ -63,6 +63,7 @@ def test_a_normal_slide_says_so_and_still_shows_its_abnormal_tiles(tmp_path: Pat
     order = ordered(tmp_path, "nnnn nncn nnnn")
     report = run(order)
     said = json.loads(file(order, "layers.json").read_text())["layers"][2]["said"]
+    assert f"by its {K} most abnormal tiles. Numbered is the region" in said
 
     assert report.result["result"]["class"] == "normal"
     assert [each["class"] for each in report.result["result"]["regions"]] == ["cribriform"]
@@ -205,9 +206,9 @@ def test_the_layers_are_a_heat_map_the_regions_and_places_to_look_at() -> None:
     np.testing.assert_allclose(grid.values, [[0.1, 1]], atol=1e-6)
     assert [each.count for each in shapes.classes] == [0, 1]
     assert [(card.number, card.caption, len(card.inside)) for card in cards.each] == [
-        (1, "tiles classed cribriform", 1)
+        (1, "region classed cribriform", 1)
     ]
-    assert f"{K} most abnormal tiles" in cards.said
+    assert "by all its tiles. Numbered is the region of tiles abnormal" in cards.said
 
 
 def _regions(tiles: Any) -> Outputs:
