@@ -137,7 +137,8 @@ class Rows:
     def _shape(self, region: Region) -> Shape:
         (outline, *holes), *further = region.l0_parts
         measurements = {**_numbers(region), "Number": region.number}
-        return Shape(outline, region.of - 1, measurements, f"region {region.number}", holes, further)
+        # Without a name of its own, a viewer lists it by its class.
+        return Shape(outline, region.of - 1, measurements, None, holes, further)
 
     def _card(self, region: Region, shape: Shape) -> Card:
         # Not the bare name: on a slide that is normal it would read as a finding.

@@ -72,6 +72,17 @@ def test_numbers_and_columns_have_their_names() -> None:
     assert score["shape"] == ["rows", 3]
 
 
+def test_an_output_may_mean_something_else_than_the_input_of_its_name() -> None:
+    facts = of_installed("tissue")["slide"]
+    taken, given = (
+        next(each for each in facts[side] if each["name"] == "PROBABILITY") for side in ("inputs", "outputs")
+    )
+
+    assert (taken["shape"], given["shape"]) == (["rows", "classes"], ["classes"])
+    assert given["meaning"].startswith("Of the slide")
+    assert taken["values"] == given["values"] == {"0": "normal", "1": "solid", "2": "cribriform"}
+
+
 def test_sizes_and_limits_are_the_configs() -> None:
     facts = of_installed("nuclei")
 

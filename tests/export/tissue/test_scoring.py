@@ -1,6 +1,7 @@
 """Served tiles against the truth of their slide, on a slide of four tiles."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def test_figures_are_of_the_tiles_that_count(tmp_path: Path, found: str, values:
 
     names = ("slides rightly classed", "balanced tile accuracy", "IoU of abnormal tiles")
     assert tuple(figures[name] for name in names) == expected
+
+
+def test_a_slide_of_which_nothing_was_analysed_is_wrong_and_has_no_tiles(tmp_path: Path) -> None:
+    write(tmp_path, "solid", [[0.9, 0.1], [0.9, 0.9]])
+    result = tmp_path / "a" / "tissue"
+    (tmp_path / "b.geojson").write_bytes((tmp_path / "a.geojson").read_bytes())
+    shutil.copytree(result, tmp_path / "b" / "tissue")
+    (tmp_path / "b" / "tissue" / "layers.json").write_text(json.dumps({"layers": []}))
+    (tmp_path / "b" / "tissue" / "result.json").write_text(json.dumps({"result": {"class": None}}))
+
+    figures = score(tmp_path, tmp_path)
+
+    assert (figures["slides rightly classed"], figures["balanced tile accuracy"]) == (0.5, 1.0)
 
 
 def test_what_cannot_be_scored_is_said(tmp_path: Path) -> None:
