@@ -31,8 +31,13 @@ def parts_of(squares: NDArray[np.bool_]) -> list[list[NDArray[np.int64]]]:
 
     `squares` (rows, columns), not empty. Rings are corners (vertices, 2): column, row.
     """
-    _, labels = cv2.connectedComponents(squares.astype(np.uint8), connectivity=4)
-    return [_part(labels == number) for number in range(1, labels.max(initial=0) + 1)]
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(squares.astype(np.uint8), connectivity=4)
+    parts = []
+    # The first one is what is no part.
+    for number, (left, top, width, height, _) in enumerate(boxes.tolist()[1:], 1):
+        part = labels[top : top + height, left : left + width] == number
+        parts.append([np.add(ring, (left, top)) for ring in _part(part)])
+    return parts
 
 
 def _part(squares: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

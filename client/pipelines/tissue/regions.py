@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,10 +76,15 @@ def l0_regions(tiles: Sequence[PlannedTile]) -> NDArray[np.float32]:
 
 def regions_of(tiles: Tiles, group: NDArray[np.int32], mpp: float) -> list[Region]:
     """By number; `group` (tiles,) as `tissue_slide` answers it, `mpp` µm per level-0 px."""
-    return [_region(tiles, group == number, number + 1, mpp) for number in range(group.max(initial=-1) + 1)]
+    # Sorted once: a slide may have thousands of regions.
+    order = np.argsort(group, kind="stable")
+    ends = np.searchsorted(group[order], np.arange(-1, group.max(initial=-1) + 1), "right")
+    each = pairwise(ends)
+    return [_region(tiles, order[start:end], number, mpp) for number, (start, end) in enumerate(each, 1)]
 
 
-def _region(tiles: Tiles, inside: NDArray[np.bool_], number: int, mpp: float) -> Region:
+def _region(tiles: Tiles, inside: NDArray[np.intp], number: int, mpp: float) -> Region:
+    """Of the tiles with these numbers."""
     (x, y, width, height), abnormal = tiles.l0_first, tiles.abnormal[inside].astype(np.float64)
     rows, columns = (places[inside] for places in tiles.places)
     top, left = rows.min(), columns.min()
