@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ def answer_of(result: Path, truth: Path) -> Answer:
         raise ValueError(f"{truth} is the truth of a {header['kind']} phantom, wanted one of --kind lesion")
     layers = json.loads((result / "layers.json").read_text())["layers"]
     # There is none of a slide of which nothing was analysed.
-    grid = next((layer for layer in layers if layer["kind"] == "grid"), {"values": [[]], "first": (0, 0, 1, 1)})
+    empty: dict[str, Any] = {"values": [[]], "first": (0, 0, 1, 1)}
+    grid = next((layer for layer in layers if layer["kind"] == "grid"), empty)
     values = np.array(grid["values"], np.float32)
     shares = _shares(truth, grid["first"], values.shape)
     served = np.isfinite(values)
