@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,14 @@ from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 from tissue_wire import colours_of
 
+from histoserve.client.connect import connect
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
+from histoserve.client.results.geojson import write_geojson
+from histoserve.client.session import Session
+from histoserve.client.stream import Picture, Width
 from histoserve.client.wire import Outputs, Server
+from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton
 
 REPOSITORY = Path(__file__).parent.parent / "model_repository"
@@ -194,15 +200,27 @@ def test_a_slide_without_any_tile_has_no_class_and_says_so(analysed: Any, tmp_pa
     assert "that does not mean normal" in json.loads((folder / "layers.json").read_text())["layers"][1]["said"]
 
 
-def test_a_stage_that_died_costs_no_byte(analysed: Any, triton: LocalTriton, slide: Path) -> None:
-    expected = files_of(analysed(slide)[2])
-    first = triton.pid
-    os.kill(stage(first), signal.SIGKILL)
+def in_a_session(triton: LocalTriton, geojson: Path, *, kill_before: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """The slide's result and its GeoJSON; before this tile is pushed, a stage is killed."""
+    picture = slide_of(PICTURE)
+    with connect([triton.grpc], ["tissue"], 240) as wire:
+        work = replace(work_for(wire.contract("tissue"), MPP, picture.shape[1::-1]), width=Width(2, 2))
+        with Session(wire, work) as session:
+            for number, tile in enumerate(work.tiles):
+                if number == kill_before:
+                    os.kill(stage(triton.pid), signal.SIGKILL)
+                x, y, side, _ = tile.region
+                session.push(Picture(tile, encode(picture[y : y + side, x : x + side].copy(), Encoding())))
+            result = session.finish()
+            write_geojson(geojson, "tissue/cells", session.rows.layers())
+    return result, geojson.read_bytes()
 
-    code, told, folder = analysed(slide, "--batch", 2, "--in-flight", 2, out="other")
 
-    assert code == 0, told
-    assert files_of(folder) == expected
+def test_a_stage_that_dies_on_the_way_costs_no_byte(triton: LocalTriton, tmp_path: Path) -> None:
+    expected, first = in_a_session(triton, tmp_path / "a.geojson"), triton.pid
+
+    assert in_a_session(triton, tmp_path / "b.geojson", kill_before=20) == expected
+    assert len(expected[0]["regions"]) == 3
     assert triton.pid != first
 
 
