@@ -31,10 +31,13 @@ class Work:
 
 
 def work_for(contract: Contract, mpp: float, l0_size: tuple[int, int], in_flight: int = IN_FLIGHT) -> Work:
-    """All tiles of a slide of (width, height) px; raises ValueError if the pipeline cannot be used at this `mpp`."""
+    """All tiles that the contract wants of a slide of (width, height) px.
+
+    Raises ValueError if the pipeline cannot be used at this `mpp`.
+    """
     size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, mpp)
     batch = batch_for(contract, 3 * size.side**2)
-    return Work(contract, mpp, list(grid(*l0_size, size)), Width(batch, in_flight))
+    return Work(contract, mpp, list(grid(*l0_size, size, contract.whole_tiles)), Width(batch, in_flight))
 
 
 def batch_for(contract: Contract, tile_bytes: float) -> int:

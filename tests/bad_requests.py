@@ -39,9 +39,11 @@ def good_requests() -> dict[str, Arrays]:
     maps[:, 20:40, 20:40] = 255, 0, 1
     rows = {"SCORE": rng.random((2, 3), np.float32), "FEATURE_MAP": rng.random((2, 64, 8, 8)).astype(np.float16)}
     rows["NETWORK"] = np.zeros((2, 1), np.int32)
+    shares = np.array([[0.5, 0.25, 0.25], [1, 0, 0]], np.float32)
     floor = np.full(3, -1, np.float32)
+    # 64 px are 128 µm for nuclei, 64 µm for peakmap, 512 µm for tissue.
     windows = {"TILE": tile, "REGION": where, "WINDOW": where}
-    # Its windows are put together from parts of both pictures; 64 px are 128 µm for nuclei, 64 µm for peakmap.
+    # Its windows are put together from parts of both pictures.
     between = np.array([[6, 0, SIDE, SIDE], [34, 0, SIDE, SIDE]], np.float32)
     return {
         "nuclei_tiles": {**windows, "MPP": np.array([2], np.float32), "CORE": where},
@@ -49,6 +51,11 @@ def good_requests() -> dict[str, Arrays]:
         "nuclei_slide": {"CORE": where[[0, 0, 1, 1]]},
         "peakmap_tiles": {**windows, "MPP": np.array([1], np.float32), "FLOOR": floor},
         "peakmap_slide": {"TILE_REGION": where, **rows},
+        "tissue_tiles": {**windows, "MPP": np.array([8], np.float32)},
+        # The rest of it are the rows that the tiles give.
+        "tissue_slide": {},
+        "tissue_decode": {**windows, "SLIDE_MPP": np.array([8], np.float32)},
+        "tissue_rows": {"PROBABILITY": shares, "REGION": where},
         "nuclei_decode": {**windows, "SLIDE_MPP": np.array([2], np.float32)},
         "peakmap_decode": {**windows, "WINDOW": between, "SLIDE_MPP": np.array([1], np.float32)},
         "nuclei_watershed": {"MAPS": maps, "WINDOW": where, "CORE": where},

@@ -71,14 +71,14 @@ def model(
     """One public model."""
     known = {**every, **meaning.tensors}
 
-    def described(tensors: tuple[Tensor, ...]) -> list[dict[str, Any]]:
+    def described(tensors: tuple[Tensor, ...], known: Mapping[str, Meaning]) -> list[dict[str, Any]]:
         return [tensor(each, known.get(each.name, UNKNOWN), contract) for each in tensors]
 
     return {
         "model": config.name,
         "meaning": meaning.text,
-        "inputs": described(config.inputs),
-        "outputs": described(config.outputs),
+        "inputs": described(config.inputs, known),
+        "outputs": described(config.outputs, {**known, **meaning.answers}),
     }
 
 

@@ -1,7 +1,7 @@
 """What a public tensor means, as far as its config cannot say it; a pipeline's own stand in its room, in `tensors`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LEVEL_0 = "level-0 px"
 
@@ -26,6 +26,8 @@ class ModelMeaning:
 
     text: str
     tensors: Mapping[str, Meaning]
+    answers: Mapping[str, Meaning] = field(default_factory=dict)
+    """Of outputs that mean something else than the input of the same name."""
 
 
 PICTURES, WINDOWS = ("pictures",), ("windows",)

@@ -9,14 +9,14 @@ coordinates; those of `result.json` and of all layers are the whole slide's. The
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.results.layers import Arrows, Colour, Grid, Layer, Shapes, outline_of
+from histoserve.client.results.layers import Arrows, Colour, Grid, Layer, Ring, Shapes, outline_of
 
 DECIMALS = 2
 """A hundredth of a pixel is finer than any contour here, and digits make up most of the file."""
@@ -71,8 +71,8 @@ def _features(layer: Layer, origin: NDArray[np.float64]) -> Iterator[Feature]:
 def _of_shapes(shapes: Shapes, origin: NDArray[np.float64]) -> Iterator[Feature]:
     classes = [_named(each.name, each.colour) for each in shapes.classes]
     for shape in shapes.each():
-        polygon = _polygon(shape.l0_outline, origin)
-        yield _feature("detection", polygon, classes[shape.of], shape.measurements, shape.name)
+        geometry = _of_parts(shape.l0_parts, origin)
+        yield _feature("detection", geometry, classes[shape.of], shape.measurements, shape.name)
 
 
 def _of_grid(grid: Grid, origin: NDArray[np.float64]) -> Iterator[Feature]:
@@ -80,7 +80,7 @@ def _of_grid(grid: Grid, origin: NDArray[np.float64]) -> Iterator[Feature]:
     classification = {"name": grid.title}
     measured = grid.title if grid.unit in ("", "%") else f"{grid.title} {grid.unit}"
     for row, column in np.argwhere(np.isfinite(grid.values)):
-        polygon = _polygon(outline_of(np.array(grid.l0_region(row, column))), origin)
+        polygon = _of_parts([[outline_of(np.array(grid.l0_region(row, column)))]], origin)
         value = round(float(grid.values[row, column]), VALUE_DECIMALS)
         yield _feature("tile", polygon, classification, {measured: value})
 
@@ -112,9 +112,15 @@ def _feature(
     }
 
 
-def _polygon(l0_outline: NDArray[np.floating], origin: NDArray[np.float64]) -> dict[str, Any]:
-    ring = _places(l0_outline, origin)
-    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+def _of_parts(l0_parts: Sequence[Sequence[Ring]], origin: NDArray[np.float64]) -> dict[str, Any]:
+    parts = [[_closed(_places(ring, origin)) for ring in part] for part in l0_parts]
+    if len(parts) == 1:
+        return {"type": "Polygon", "coordinates": parts[0]}
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def _closed(ring: list[list[float]]) -> list[list[float]]:
+    return [*ring, ring[0]]
 
 
 def _places(l0_points: NDArray[np.floating], origin: NDArray[np.float64]) -> list[list[float]]:

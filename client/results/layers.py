@@ -5,6 +5,7 @@ Places are level-0 px of the slide; a region is (x, y, width, height).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -24,16 +25,34 @@ class Class:
     """How many were found, as the legend says."""
 
 
-class Shape(NamedTuple):
-    """A polygon or a box with its measurements."""
+Ring = NDArray[np.float32]
+"""(vertices, 2), the first one not repeated."""
 
-    l0_outline: NDArray[np.float32]
-    """(vertices, 2), the first one not repeated."""
+
+class Shape(NamedTuple):
+    """A polygon or a box with its measurements; a large one may have holes, and be of several parts."""
+
+    l0_outline: Ring
+    """Of its only, or its first part."""
     of: int
     """Which of its layer's classes it has."""
     measurements: Mapping[str, float]
     name: str | None = None
     """As a viewer lists it."""
+    l0_holes: Sequence[Ring] = ()
+    """Cut out of that part."""
+    l0_further: Sequence[Sequence[Ring]] = ()
+    """Further parts, each its outline and then its holes; parts may touch at points, and do not overlap."""
+
+    @property
+    def l0_parts(self) -> Sequence[Sequence[Ring]]:
+        """All, each its outline and then its holes."""
+        return ((self.l0_outline, *self.l0_holes), *self.l0_further)
+
+    @property
+    def l0_rings(self) -> Iterator[Ring]:
+        """All lines of it."""
+        return chain.from_iterable(self.l0_parts)
 
 
 @dataclass(frozen=True)

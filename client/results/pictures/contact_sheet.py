@@ -69,7 +69,7 @@ def _card(read: Read, mpp: float, card: Card, colour: Colour) -> Image:
     shown = _shown(card.l0_region)
     scale = PICTURE_PX / shown[2]
     canvas = Canvas(read(shown, PICTURE_PX).copy(), shown[:2], scale)
-    _outline(canvas, [shape.l0_outline for shape in card.inside], colour)
+    _outline(canvas, [ring for shape in card.inside for ring in shape.l0_rings], colour)
     _frame(canvas, card.l0_region, colour)
     length, text = bar(scale / mpp, BAR_SHARE * PICTURE_PX)
     draw_bar(canvas.image, (12, PICTURE_PX - 14), length, text, (0, 0, 0))
@@ -81,7 +81,7 @@ def _header(card: Card, colour: Colour) -> Image:
     header[:, :BAR_PX] = colour
     left, room = BAR_PX + PAD_PX, PICTURE_PX - BAR_PX - 2 * PAD_PX
     write(header, (left, 0), shortened(f"{card.number}   {card.caption}", CAPTION_PX, room), CAPTION_PX, WHITE)
-    numbers = "   ".join(f"{name.lower()} {value:.3f}" for name, value in card.numbers.items())
+    numbers = "   ".join(f"{name.lower().replace('^2', '²')} {value:.3f}" for name, value in card.numbers.items())
     write(header, (left, 31), shortened(numbers, NUMBERS_PX, room), NUMBERS_PX, GREY)
     return header
 

@@ -57,7 +57,8 @@ def _typical_px(canvas: Canvas, part: Sequence[Shape]) -> float:
 
 def _outline(canvas: Canvas, shapes: Shapes, part: Sequence[Shape], large: bool) -> None:
     for number, of in enumerate(shapes.classes):
-        points = [fixed(canvas.placed(shape.l0_outline)) for shape in part if shape.of == number]
+        rings = chain.from_iterable(shape.l0_rings for shape in part if shape.of == number)
+        points = [fixed(canvas.placed(ring)) for ring in rings]
         if large:
             cv2.polylines(canvas.image, points, True, contrast(of.colour), 4, cv2.LINE_AA, FRACTION_BITS)
             cv2.polylines(canvas.image, points, True, of.colour, 2, cv2.LINE_AA, FRACTION_BITS)
@@ -67,7 +68,7 @@ def _outline(canvas: Canvas, shapes: Shapes, part: Sequence[Shape], large: bool)
 
 
 def _fill(canvas: Canvas, filled: NDArray[np.float32], part: Sequence[Shape]) -> None:
-    """Adds each shape's area, in px², at its middle."""
+    """Adds each shape's area, in px², at its middle; so small, its first outline tells enough of it."""
     lengths = np.array([len(shape.l0_outline) for shape in part])
     starts = np.cumsum(lengths) - lengths
     points = canvas.placed(np.concatenate([shape.l0_outline for shape in part]))

@@ -40,10 +40,14 @@ def test_every_tensor_has_a_meaning_and_every_axis_a_name(pipeline: str) -> None
 @pytest.mark.parametrize("part", PARTS)
 def test_no_meaning_is_left_of_a_tensor_that_is_gone(pipeline: str, part: str) -> None:
     config = config_in(REPOSITORY, f"{pipeline}_{part}")
-    varying = {each.name: each.dims.count(-1) for each in (*config.inputs, *config.outputs)}
+    taken, given = ({each.name: each.dims.count(-1) for each in side} for side in (config.inputs, config.outputs))
+    meant = meanings(pipeline)[part]
 
-    for name, meaning in meanings(pipeline)[part].tensors.items():
-        assert len(meaning.axes) == varying.get(name), name
+    for name, meaning in meant.tensors.items():
+        assert len(meaning.axes) == {**given, **taken}.get(name), name
+    for name, meaning in meant.answers.items():
+        assert name in taken, f"{name} is no input, so its meaning belongs to all tensors"
+        assert len(meaning.axes) == given.get(name), name
 
 
 def test_the_json_has_the_shape_that_its_version_promises() -> None:
@@ -66,6 +70,17 @@ def test_numbers_and_columns_have_their_names() -> None:
     assert kind["values"] == {"1": "other", "2": "inflammatory", "3": "epithelial", "4": "spindle"}
     assert score["values"] == {"0": "ascus", "1": "lsil", "2": "hsil"}
     assert score["shape"] == ["rows", 3]
+
+
+def test_an_output_may_mean_something_else_than_the_input_of_its_name() -> None:
+    facts = of_installed("tissue")["slide"]
+    taken, given = (
+        next(each for each in facts[side] if each["name"] == "PROBABILITY") for side in ("inputs", "outputs")
+    )
+
+    assert (taken["shape"], given["shape"]) == (["rows", "classes"], ["classes"])
+    assert given["meaning"].startswith("Of the slide")
+    assert taken["values"] == given["values"] == {"0": "normal", "1": "solid", "2": "cribriform"}
 
 
 def test_sizes_and_limits_are_the_configs() -> None:

@@ -56,6 +56,20 @@ def test_ids_are_uuids_that_follow_from_slide_and_feature(tmp_path: Path) -> Non
     assert len({*ids[0], *ids[2]}) == 6
 
 
+def test_a_shape_with_a_hole_and_a_further_part_is_one_feature(tmp_path: Path) -> None:
+    def square(x: float, y: float, side: float) -> np.ndarray:
+        return np.array([[x, y], [x + side, y], [x + side, y + side], [x, y + side]], np.float32)
+
+    holed = Shape(square(0, 0, 9), 0, {}, None, [square(3, 3, 3)])
+    both = holed._replace(l0_further=[[square(9, 9, 2)]])
+    write_geojson(tmp_path / "a.geojson", "tissue/a", [shapes(holed, both)])
+
+    geometries = [each["geometry"] for each in json.loads((tmp_path / "a.geojson").read_text())["features"]]
+    assert [each["type"] for each in geometries] == ["Polygon", "MultiPolygon"]
+    assert [shape(each).area for each in geometries] == [72, 76]
+    assert all(shape(each).is_valid for each in geometries)
+
+
 @pytest.mark.parametrize("layers", [[], [shapes()]])
 def test_a_collection_without_features_is_valid(tmp_path: Path, layers: list[Shapes]) -> None:
     write_geojson(tmp_path / "a.geojson", "nuclei/a", layers)

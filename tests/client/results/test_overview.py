@@ -20,6 +20,8 @@ from histoserve.client.results.pictures.shapes import draw_shapes
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 CLASSES = (Class("red", RED, 3), Class("blue", BLUE, 1))
+OUTER, FURTHER = (200, 150, 600, 600), (1400, 600, 200, 250)
+"""Regions in level-0 px."""
 TITLES = Titles("slide.svs", "nuclei", "4 nuclei")
 
 
@@ -49,6 +51,17 @@ def written(path: Path, width: int, height: int, layers: list[Layer], **other: A
     seen = {"mpp": 0.5, "tissue": tissue, "l0_square": 80, "seen": [], "not_seen": [], **other}
     write_overview(path, Seen(np.full((height, width, 3), 255, np.uint8), width * 10, **seen), TITLES, layers)
     return cv2.imread(str(path))[..., ::-1].astype(np.uint8)
+
+
+def test_holes_and_further_parts_are_outlined_too() -> None:
+    drawn = canvas(200, 100, 2000)
+    outline, hole, other = (outline_of(np.array(each, np.float32)) for each in (OUTER, (300, 300, 200, 200), FURTHER))
+    draw_shapes(drawn, Shapes(CLASSES, lambda: iter([Shape(outline, 0, {}, None, [hole], [[other]])])))
+
+    red = (drawn.image == RED).all(axis=2)
+    for x, y in ((50, 15), (40, 30), (50, 40), (150, 85)):
+        assert red[y - 1 : y + 2, x - 1 : x + 2].any(), (x, y)
+    assert not red[35, 40]
 
 
 @pytest.mark.parametrize("longest", [50, 200, 800])

@@ -1,0 +1,5 @@
+"""Tissue: the rows and what is written of them (`rows`), and the abnormal regions (`regions`, `outline`)."""
+
+from histoserve.client.pipelines.tissue.rows import Rows
+
+__all__ = ["Rows"]
