@@ -35,7 +35,7 @@ def write_result(out: Path, slide: Path, found: str | None, values: list[list[fl
     content = {
         "slide": {"name": slide.name, "level_read": 0, **(source_of(slide).described() if slide.exists() else {})},
         "pipeline": {"parameters": {"k": "2", "threshold": "0.5"}},
-        "result": {"class": found},
+        "result": {"class": found, "probability": {name: float(name == found) for name in CLASSES} if found else None},
     }
     (folder / "result.json").write_text(json.dumps(content))
 

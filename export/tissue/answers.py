@@ -35,11 +35,26 @@ def as_served(result: Result, truth: Truth) -> Answer:
     return _answer(result.slide_class, result.abnormal, result, truth)
 
 
-def by_mean(result: Result) -> Answer:
-    """By the mean of all the network's tiles in place of the most abnormal ones; which class of lesion, these tell."""
-    is_normal = result.served.any() and result.abnormal[result.served].mean() < result.threshold
+def by_mean_of(result: Result, tiles: int | None = None) -> Answer:
+    """By the mean of so many of the network's most abnormal tiles, None for all; which lesion, those that decided tell.
+
+    Its tiles are the network's, so they are not counted again.
+    """
+    highest = -np.sort(-result.abnormal[result.served])[:tiles]
+    is_normal = len(highest) and highest.mean() < result.threshold
     nothing = np.empty(0, np.bool_)
-    return Answer(CLASSES[0] if is_normal else result.slide_class, nothing, nothing)
+    return Answer(CLASSES[0] if is_normal else result.likeliest_lesion, nothing, nothing)
+
+
+def by_truth(result: Result, truth: Truth) -> Answer:
+    """What the rules make of tiles that are all rightly sorted: no network can be better."""
+    shares = truth.shares(result.l0_first, (result.abnormal.shape[0], result.abnormal.shape[1]))
+    abnormal = np.where(result.served, shares >= ABNORMAL, np.nan).astype(np.float32)
+    if not result.served.any():
+        return _answer(None, abnormal, result, truth)
+    is_lesion = abnormal[result.served] == 1
+    certain = np.eye(len(CLASSES), dtype=np.float32)[np.where(is_lesion, CLASSES.index(truth.slide_class), 0)]
+    return _answer(slide_class(certain, result), abnormal, result, truth)
 
 
 def by_tiles(result: Result, truth: Truth, slide: Path, probabilities: Probabilities) -> Answer:

@@ -34,6 +34,12 @@ class Result:
         return str(self.content["slide"]["name"])
 
     @property
+    def likeliest_lesion(self) -> str | None:
+        """Of the tiles that decided, also if they are not enough for one; None for a slide without a tile."""
+        probability = self.content["result"]["probability"]
+        return max(list(probability)[1:], key=probability.__getitem__) if probability else None
+
+    @property
     def served(self) -> NDArray[np.bool_]:
         """(rows, columns): tiles that were analysed."""
         return np.isfinite(self.abnormal)

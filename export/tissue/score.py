@@ -1,6 +1,6 @@
 """Scores served slide classes and regions: what `histoserve analyze` wrote of phantom slides, against their truth.
 
-Beside the network stand another one, features made by hand, and the mean of all tiles.
+Beside the network stand another one, features made by hand, other rules for the slide, and the best that its rule allows.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,15 @@ from rich.table import Table
 from typer import Option
 
 from histoserve.export.options import Labelled, Results
-from histoserve.export.tissue.answers import Answer, Probabilities, as_served, by_mean, by_tiles
+from histoserve.export.tissue.answers import Answer, Probabilities, as_served, by_mean_of, by_tiles, by_truth
 from histoserve.export.tissue.by_hand import by_hand as classifier_by_hand
 from histoserve.export.tissue.figures import Scored, figures, groups
 from histoserve.export.tissue.results import read_result, result_folders
 from histoserve.export.tissue.truth import read_truth
 
 NETWORK, MEAN, BY_HAND = "network, as served", "mean of all its tiles", "features made by hand"
+FEW = 3
+FEWER, TRUE = f"mean of its {FEW} highest", "same rule, true tiles"
 WIDTH = 140
 
 Other = Annotated[
@@ -79,13 +81,13 @@ def _scored(
         answers[way] = as_served(read_result(results / name / folder.name), truth)
     if probabilities is not None:
         answers[BY_HAND] = by_tiles(result, truth, data / result.slide_name, probabilities)
-    answers[MEAN] = by_mean(result)
+    answers |= {FEWER: by_mean_of(result, FEW), MEAN: by_mean_of(result), TRUE: by_truth(result, truth)}
     return Scored(truth, answers)
 
 
 def _named(text: str) -> tuple[str, Path]:
     name, _, folder = text.partition("=")
-    if not name or not folder or name in (NETWORK, MEAN, BY_HAND):
+    if not name or not folder or name in (NETWORK, FEWER, MEAN, TRUE, BY_HAND):
         raise ValueError(f"--other {text!r}: wanted NAME=RESULTS, as in taps33=out/taps33")
     return name, Path(folder)
 

@@ -13,7 +13,7 @@ from histoserve.export.tissue.answers import Answer
 from histoserve.export.tissue.by_hand import by_hand
 from histoserve.export.tissue.classes import TILE_PX
 from histoserve.export.tissue.figures import Scored, figures, groups
-from histoserve.export.tissue.score import BY_HAND, MEAN, NETWORK, score, table
+from histoserve.export.tissue.score import BY_HAND, FEWER, MEAN, NETWORK, TRUE, score, table
 from histoserve.export.tissue.truth import Truth
 from histoserve.phantom.lesion.share import Cells
 
@@ -51,7 +51,20 @@ def test_the_mean_of_all_tiles_drowns_a_small_lesion(tmp_path: Path) -> None:
     found = score(tmp_path, tmp_path)
 
     assert (found[NETWORK]["slides rightly classed"], found[MEAN]["slides rightly classed"]) == (1, 0)
+    assert found[FEWER]["slides rightly classed"] == 0
     assert np.isnan(found[MEAN]["IoU of abnormal tiles"])
+
+
+def test_a_lesion_of_fewer_tiles_than_decide_is_beyond_the_rule(tmp_path: Path) -> None:
+    for name, cells in (("small", {(1, 1): (5, 5), (0, 0): (9, 0)}), ("none", {(0, 0): (9, 0)})):
+        write_truth(tmp_path / f"{name}.geojson", cells)
+        write_result(tmp_path, Path(f"{name}.tiff"), "normal", [[0.1, 0.1], [0.1, 0.9]])
+
+    found = score(tmp_path, tmp_path)
+
+    # Of the two tiles that decide, one is abnormal: that is half, and enough. None is not.
+    assert of(found[TRUE]) == (0.5, 0.5, 1, 1)
+    assert of(found[NETWORK])[:2] == (0, 0)
 
 
 def test_a_slide_without_a_tile_is_neither_normal_nor_not(tmp_path: Path) -> None:
@@ -72,7 +85,7 @@ def test_another_network_stands_beside(tmp_path: Path) -> None:
 
     found = score(tmp_path, tmp_path / "one", other=[f"taps33={tmp_path / 'other'}"])
 
-    assert list(found) == [NETWORK, "taps33", MEAN]
+    assert list(found) == [NETWORK, "taps33", FEWER, MEAN, TRUE]
     assert of(found["taps33"]) == (0, 0, 0.5, 0)
 
 
