@@ -34,10 +34,10 @@ class Look:
         turn = np.array([[np.cos(self.angle), -np.sin(self.angle)], [np.sin(self.angle), np.cos(self.angle)]])
         return turn * np.array([self.flip, 1.0])
 
-    def share(self, slide: KnownSlide) -> float:
-        """Lesion cells ÷ all cells that it shows; NaN where there is none."""
+    def cells(self, slide: KnownSlide) -> tuple[int, int]:
+        """How many it shows, and how many of these are lesion cells."""
         shown = (np.abs((slide.cells - self.centre) @ self.axes) <= self.side / 2).all(axis=1)
-        return float(slide.is_lesion[shown].mean()) if shown.any() else float("nan")
+        return int(shown.sum()), int(slide.is_lesion[shown].sum())
 
     def picture(self, slide: KnownSlide) -> NDArray[np.uint8]:
         """RGB uint8 (TILE_PX, TILE_PX, 3); white beyond the slide."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from histoserve.export.ahead import ahead
-from histoserve.export.tissue.augment import AREA, look_near, vary_dyes
+from histoserve.export.tissue.augment import AREA, Look, look_near, vary_dyes
 from histoserve.export.tissue.classes import CLASSES
 from histoserve.export.tissue.slides import KnownSlide
 from histoserve.phantom.lesion.tiles import tile_class
@@ -16,6 +16,10 @@ from histoserve.phantom.lesion.tiles import tile_class
 BATCH = 32
 TRIES = 40
 """Looks at one slide for a class; then another slide is looked at."""
+LEAST_LESION = 20
+"""Lesion cells in a look at an abnormal tile: a mere corner of tissue tells nobody what it is, and is none."""
+ANYWHERE = 0.25
+"""Of the looks at normal tiles, so many lie anywhere, also where hardly a cell is or none: those are served too."""
 
 
 class Batches:
@@ -52,12 +56,22 @@ class Batches:
         while True:
             having = self._with[label]
             slide = having[random.integers(len(having))]
-            cells = slide.cells[_candidates(slide, CLASSES[label])]
+            candidates = slide.cells[_candidates(slide, CLASSES[label])]
             for _ in range(TRIES):
-                look = look_near(cells[random.integers(len(cells))], self._area, random)
-                if tile_class(slide.slide_class, look.share(slide)) == CLASSES[label]:
+                place = candidates[random.integers(len(candidates))]
+                if label == 0 and random.random() < ANYWHERE:
+                    place = random.uniform(0, slide.image.shape[1::-1])
+                look = look_near(place, self._area, random)
+                if class_of(look, slide) == CLASSES[label]:
                     picture = look.picture(slide)
                     return vary_dyes(picture, self._dyes, random) if self._dyes else picture
+
+
+def class_of(look: Look, slide: KnownSlide) -> str | None:
+    """None for a look that no class is taught by."""
+    cells, lesion = look.cells(slide)
+    name = tile_class(slide.slide_class, lesion / cells if cells else float("nan"))
+    return None if name == slide.slide_class != CLASSES[0] and lesion < LEAST_LESION else name
 
 
 def _candidates(slide: KnownSlide, name: str) -> NDArray[np.bool_]:

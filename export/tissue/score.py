@@ -1,6 +1,7 @@
 """Scores served slide classes and regions: what `histoserve analyze` wrote of phantom slides, against their truth.
 
-Beside the network stand another one, features made by hand, other rules for the slide, and the best that its rule allows.
+Beside the network stand another one, features made by hand, other rules for the slide, and the best that its rule
+allows.
 """
 
 from collections.abc import Sequence

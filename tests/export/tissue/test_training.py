@@ -12,7 +12,7 @@ from torch import nn
 
 from histoserve.export.tissue import train as module
 from histoserve.export.tissue.augment import AREA, Look, look_near, vary_dyes
-from histoserve.export.tissue.batches import Batches
+from histoserve.export.tissue.batches import Batches, class_of
 from histoserve.export.tissue.classes import CLASSES, MPP, TILE_PX
 from histoserve.export.tissue.network import network_from_weights
 from histoserve.export.tissue.slides import SIDE, TILES, TRAINING_SEED, KnownSlide, read_slide, write_slide
@@ -31,6 +31,11 @@ def known(slide_class: str = "solid") -> KnownSlide:
     image[:, LONG // 2 :] = 50
     is_lesion = cells[:, 0] > LONG / 2 if slide_class != "normal" else np.zeros(len(cells), bool)
     return KnownSlide(image, cells, is_lesion, slide_class)
+
+
+def share(look: Look, slide: KnownSlide) -> float:
+    cells, lesion = look.cells(slide)
+    return lesion / cells
 
 
 def test_a_tile_is_of_the_documents_size() -> None:
@@ -55,7 +60,7 @@ def test_a_look_is_turned_about_its_own_middle() -> None:
     slide = known()
     for angle in (0.0, 1.0, np.pi):
         look = Look(np.array([LONG / 2, 900.0]), np.array([SIDE, SIDE]), angle, 1.0)
-        assert look.share(slide) == pytest.approx(0.5, abs=0.03)
+        assert share(look, slide) == pytest.approx(0.5, abs=0.03)
         assert look.picture(slide).mean() == pytest.approx(125, abs=1)
 
 
@@ -64,7 +69,7 @@ def test_a_look_shows_what_its_share_counts() -> None:
     for _ in range(60):
         look = look_near(np.array([LONG / 2, LONG / 2]), AREA, random)
         dark = (look.picture(slide) < 125).mean()
-        assert look.share(slide) == pytest.approx(dark, abs=0.05)
+        assert share(look, slide) == pytest.approx(dark, abs=0.05)
 
 
 def test_a_straight_look_at_a_tile_is_the_tile_as_served() -> None:
@@ -100,6 +105,15 @@ def test_epochs_differ_and_come_again() -> None:
 
     assert torch.equal(one[0], again[0])
     assert not torch.equal(one[0], other[0])
+
+
+def test_a_corner_of_a_lesion_is_not_taught_as_one_and_bare_glass_is_normal() -> None:
+    slide = known("solid")
+    few = replace(slide, cells=slide.cells[::40], is_lesion=slide.is_lesion[::40])
+    shown = Look(np.array([0.75 * LONG, 0.5 * LONG]), np.array([SIDE, SIDE]), 0.0, 1.0)
+
+    assert (class_of(shown, slide), class_of(shown, few)) == ("solid", None)
+    assert class_of(shown, replace(slide, cells=slide.cells[:0], is_lesion=slide.is_lesion[:0])) == "normal"
 
 
 def test_a_class_without_a_slide_is_named() -> None:
