@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from histoserve.client.contract import Contract
+from histoserve.client.frame import ORIGINAL, Frame
 from histoserve.client.grid import PlannedTile, grid, tile_size
 from histoserve.client.stream import Width
 
@@ -24,10 +25,12 @@ class Work:
     contract: Contract
     """Of the pipeline."""
     mpp: float
-    """µm per level-0 px of the slide."""
+    """µm per level-0 px of the slide, NaN where that is not known."""
     tiles: Sequence[PlannedTile]
     """All that may be pushed."""
     width: Width
+    frame: Frame = ORIGINAL
+    """Where the picture whose tiles they are lies in the slide."""
 
 
 def work_for(contract: Contract, mpp: float, l0_size: tuple[int, int], in_flight: int = IN_FLIGHT) -> Work:
