@@ -17,7 +17,8 @@ KNOWN = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__
 Slides = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SLIDE…", help="Anything OpenSlide opens, a PNG, JPEG or TIFF (with --mpp), or a folder of these."
+        metavar="SLIDE…",
+        help="Anything OpenSlide opens, a PNG, JPEG or TIFF (with --mpp), DICOM, or a folder of these.",
     ),
 ]
 Pipelines = Annotated[

@@ -30,6 +30,7 @@ def describe_slide(slide: Slide, resolution: Resolution, level: int) -> dict[str
         "mpp": resolution.mpp if resolution.known else None,
         "mpp_from": resolution.source,
         "objective_power": slide.objective_power,
+        "grey": slide.grey,
         "bounds": list(bounds) if bounds else None,
         "geojson_origin": list(slide.viewer_origin),
         "level_downsamples": list(slide.downsamples),

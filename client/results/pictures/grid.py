@@ -1,5 +1,7 @@
 """A grid on a picture: each region tinted with the colour of its value, the value in its corner where there is room."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +70,10 @@ def _write_values(canvas: Canvas, grid: Grid, colours: NDArray[np.uint8]) -> Non
 
 
 def shown_value(grid: Grid, row: int, column: int) -> str:
-    """What is less than half a hundredth of the scale is 0."""
-    value, (low, high) = float(grid.values[row, column]), grid.limits
-    return value_text(0 if abs(value) < (high - low) / 200 else value, grid.unit)
+    """In hundredths of the scale's power of ten, or whole numbers: more would be no information, and takes room."""
+    low, high = grid.limits
+    decimals = max(0, 2 - math.floor(math.log10(high - low)))
+    return value_text(round(float(grid.values[row, column]), decimals), grid.unit)
 
 
 def room(canvas: Canvas, grid: Grid) -> tuple[float, float]:
