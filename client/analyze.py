@@ -3,26 +3,27 @@
 slide ─▶ tissue ─▶ grid ─▶ session ⇢ server ⇢ rows ─▶ result folder
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from histoserve.client.auto_crop import auto_crop
 from histoserve.client.connect import Wire
+from histoserve.client.contract import Contract
 from histoserve.client.covered import covered
 from histoserve.client.encode import Encoding, encode
-from histoserve.client.errors import OutputError, SlideError, UnreadableRegion
+from histoserve.client.errors import OutputError, UnreadableRegion
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines import needs_scale, rows_of
 from histoserve.client.plan import Plan, Wanted, make_plan, room_mm2
 from histoserve.client.preparation import AS_IT_IS, Preparation
 from histoserve.client.prepared import prepared
-from histoserve.client.reading import read_ahead
-from histoserve.client.resolution import resolve
+from histoserve.client.reading import READERS, read_into
+from histoserve.client.resolution import Resolution, resolve
 from histoserve.client.results.files import Findings, write_files
 from histoserve.client.results.folder import LAST, ResultFolder
 from histoserve.client.results.pictures.overview import LONGEST_PX, Seen
@@ -39,13 +40,9 @@ from histoserve.client.results.source import source_of
 from histoserve.client.resume import answers_in, bound_to
 from histoserve.client.session import Session, believing
 from histoserve.client.slide import RGB, Slide, open_slide
-from histoserve.client.stream import FailedTile
 from histoserve.client.survey import Survey, survey_slide
 from histoserve.client.traffic import Traffic
 from histoserve.client.work import IN_FLIGHT
-
-READERS = max(1, min(4, os.cpu_count() or 1))
-"""Reading is the client's bottleneck; more than four threads wait for the same file."""
 
 PICTURES_BYTES = 32 * 2**20
 """More than the pictures of a result take."""
@@ -139,12 +136,11 @@ def analyze(
             wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
-            preparation = order.preparation
-            picture = prepared(slide, preparation)
+            picture = prepared(slide, _found(order, slide, resolution, contract, wire, look, watcher))
             # Another picture than the slide is surveyed for itself.
             see = look if picture.slide is slide else look_once
             survey = partial(see, picture.slide, resolution.mpp / picture.frame.scale, watcher.phase)
-            wanted = Wanted(order.in_flight, order.batch, preparation)
+            wanted = Wanted(order.in_flight, order.batch, order.preparation)
             plan = make_plan(picture, wanted, resolution, contract, survey)
         with _writing(folder.place):
             bound = bound_to(source, plan.level, order.encoding, plan.work)
@@ -188,18 +184,23 @@ def analyze(
     return Report(result, folder.place)
 
 
-def read_into(session: Session, read: Callable[[PlannedTile], bytes]) -> None:
-    """Every tile that the session misses; raises SlideError if none of them can be analysed."""
-    # More than once if the session had to begin anew.
-    while missing := session.missing():
-        for picture in read_ahead(missing, read, READERS, READERS * session.work.width.batch):
-            if isinstance(picture, FailedTile):
-                session.fail(picture)
-            else:
-                session.push(picture)
-        session.drain()
-    if session.failed and not session.answered:
-        raise SlideError(f"None of the {len(session.work.tiles)} tiles could be analysed: {session.failed[0].reason}")
+def _found(
+    order: Order,
+    slide: Slide,
+    resolution: Resolution,
+    contract: Contract,
+    wire: Wire,
+    look: Look,
+    watcher: Watcher,
+) -> Preparation:
+    """With the part that the picture is cropped to."""
+    if order.preparation.crop != "auto":
+        return order.preparation
+    watcher.phase("looking for the part to crop to")
+    see = partial(look, slide, resolution.mpp, watcher.phase)
+    send = partial(encode, encoding=order.encoding)
+    crop = auto_crop(slide, resolution, contract, order.preparation.enlarge, wire, see, send)
+    return replace(order.preparation, crop=crop)
 
 
 def learn_again(session: Session, plan: Plan) -> None:

@@ -145,6 +145,28 @@ def test_a_part_enlarged_has_its_result_where_the_original_has_it(address: str, 
     }  # fmt: skip
 
 
+def test_the_picture_is_cropped_to_where_a_coarse_pass_sees_most(address: str, order: Order) -> None:
+    values = np.zeros((10, 14), np.float32)
+    values[6:8, 9:11], values[7, 11:13], values[1, 1] = 0.9, 0.5, 0.8
+    painted(order.slide, values, TILE_PX)
+    result = run(address, replace(order, preparation=Preparation(crop="auto")))
+
+    x, y, width, height = result["preparation"]["part"]
+    assert (width, height) == (8 * TILE_PX, 8 * TILE_PX)
+    assert x <= 9 * TILE_PX < 13 * TILE_PX <= x + width
+    assert y <= 6 * TILE_PX < 8 * TILE_PX <= y + height
+    assert result["result"]["primary"]["region"][:2] == [9 * TILE_PX, 6 * TILE_PX]
+    assert result["preparation"]["asked"]["crop"] == "auto"
+    assert "1 of the coarse pass's squares with lesion lie outside" in result["slide"]["warnings"][0]
+
+
+def test_without_lesion_nothing_is_cropped(address: str, order: Order) -> None:
+    painted(order.slide, np.zeros((9, 9)), TILE_PX)
+    result = run(address, replace(order, preparation=Preparation(crop="auto")))
+    assert result["preparation"]["part"] == [0, 0, 9 * TILE_PX, 9 * TILE_PX]
+    assert "saw no lesion" in result["slide"]["warnings"][0]
+
+
 def test_a_picture_is_cut_into_as_many_regions_as_wanted_or_told_how_many_it_can_be(address: str, order: Order) -> None:
     result = run(address, replace(order, preparation=Preparation(regions=6)))
     assert result["tiles"]["planned"] == result["result"]["regions"]["analysed"] == 6

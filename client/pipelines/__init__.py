@@ -9,6 +9,9 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from histoserve.client.contract import Contract
 from histoserve.client.errors import WrongUsage
 from histoserve.client.frame import Frame
@@ -58,6 +61,9 @@ class Placed(Protocol):
 
     def place(self, frame: Frame) -> None:
         """`result` and `layers` are in px of the original from now on, by the frame of the picture."""
+
+    def values(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Regions (N, 4) of the rows so far, by tile, and of each how much it shows of what is looked for, (N,)."""
 
 
 def needs_scale(pipeline: str) -> bool:

@@ -66,11 +66,15 @@ class Rows:
         """As PipelineRows.finish; a slide without any region has no reading."""
         if not self._values:
             return
-        rows = [self._values[index] for index in sorted(self._values)]
-        regions = np.array([region for region, _ in rows], np.float32)
-        values = np.array([value for _, value in rows], np.float32)
+        regions, values = self.values()
         sent = {"VALUE": values, "TILE_REGION": regions, "MPP": np.array([self._mpp], np.float32)}
         self._reading = reading_of(self._slide_model, infer(self._slide_model, sent), regions)
+
+    def values(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As Placed.values: the shares of lesion cells."""
+        rows = [self._values[index] for index in sorted(self._values)]
+        regions = np.array([region for region, _ in rows], np.float32).reshape(-1, 4)
+        return regions, np.array([value for _, value in rows], np.float32)
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """As PipelineRows.result."""
