@@ -40,6 +40,11 @@ class Frame:
         cosine, sine = _cosine_sine(self.degrees)
         return np.stack((cosine * x - sine * y, sine * x + cosine * y), axis=-1)
 
+    def p_points(self, l0_points: Points) -> NDArray[np.float64]:
+        """(n, 2) in px of the prepared picture: `points` the other way."""
+        away = (np.asarray(l0_points, np.float64) - np.array(self.l0_origin)) * self.scale
+        return Frame(degrees=-self.degrees).directions(away)
+
     def outline(self, p_region: Sequence[float]) -> NDArray[np.float32]:
         """The corners (4, 2) of a region."""
         return self.points(outline_of(np.asarray(p_region, np.float32))).astype(np.float32)
