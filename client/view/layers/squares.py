@@ -38,7 +38,7 @@ class DrawnGrid:
 
     def __init__(self, grid: Grid, l0_size: Size):
         """Raises ValueError for a grid without a place."""
-        if not np.isfinite(grid.l0_first).all():
+        if not np.isfinite((*grid.l0_first, grid.turned)).all():
             raise ValueError(f"{grid.title}: the first region, {grid.l0_first}, is none")
         self._exact, self._grid, self._l0_size = grid, upright(grid), l0_size
 
