@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from histoserve.client.auto_crop import auto_crop
+from histoserve.client.auto_crop import Means, auto_crop
 from histoserve.client.connect import Wire
 from histoserve.client.contract import Contract
 from histoserve.client.covered import covered
@@ -136,12 +136,9 @@ def analyze(
             wire = Traffic(stack.enter_context(connect()))
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
-            picture = prepared(slide, _found(order, slide, resolution, contract, wire, look, watcher))
-            # Another picture than the slide is surveyed for itself.
-            see = look if picture.slide is slide else look_once
-            survey = partial(see, picture.slide, resolution.mpp / picture.frame.scale, watcher.phase)
-            wanted = Wanted(order.in_flight, order.batch, order.preparation)
-            plan = make_plan(picture, wanted, resolution, contract, survey)
+            survey = partial(look, slide, resolution.mpp, watcher.phase)
+            means = Means(wire, survey, partial(encode, encoding=order.encoding))
+            plan = _planned(order, slide, resolution, contract, means)
         with _writing(folder.place):
             bound = bound_to(source, plan.level, order.encoding, plan.work)
             journal = stack.enter_context(answers_in(folder, bound, watcher.say))
@@ -169,7 +166,7 @@ def analyze(
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},
             "encoding": str(order.encoding),
-            "preparation": {"asked": order.preparation.described(), **picture.described()},
+            "preparation": {"asked": order.preparation.described(), **plan.picture.described()},
             "tiles": describe_tiles(plan.work, session.resumed, session.sent, session.failed),
             "tissue": plan.tissue.describe(),
             "seconds": timings.seconds,
@@ -184,23 +181,17 @@ def analyze(
     return Report(result, folder.place)
 
 
-def _found(
-    order: Order,
-    slide: Slide,
-    resolution: Resolution,
-    contract: Contract,
-    wire: Wire,
-    look: Look,
-    watcher: Watcher,
-) -> Preparation:
-    """With the part that the picture is cropped to."""
-    if order.preparation.crop != "auto":
-        return order.preparation
-    watcher.phase("looking for the part to crop to")
-    see = partial(look, slide, resolution.mpp, watcher.phase)
-    send = partial(encode, encoding=order.encoding)
-    crop = auto_crop(slide, resolution, contract, order.preparation.enlarge, wire, see, send)
-    return replace(order.preparation, crop=crop)
+def _planned(order: Order, slide: Slide, resolution: Resolution, contract: Contract, means: Means) -> Plan:
+    preparation, survey = order.preparation, means.look
+    if preparation.crop == "auto":
+        crop = auto_crop(slide, resolution, contract, preparation.enlarge, means)
+        preparation = replace(preparation, crop=crop)
+    picture = prepared(slide, preparation)
+    if picture.slide is not slide:
+        # Another picture than the slide is surveyed for itself.
+        mpp = resolution.mpp / picture.frame.scale
+        survey = partial(survey_slide, picture.slide, mpp, LONGEST_PX, READERS)
+    return make_plan(picture, Wanted(order.in_flight, order.batch, preparation), resolution, contract, survey)
 
 
 def learn_again(session: Session, plan: Plan) -> None:

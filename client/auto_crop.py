@@ -43,19 +43,24 @@ class Seen:
         return np.asarray(((middles >= first) & (middles < first + size)).all(axis=1))
 
 
+@dataclass(frozen=True)
+class Means:
+    """By which the coarse pass looks."""
+
+    wire: Asked
+    look: Callable[[], Survey]
+    """Where tissue is, if the scale is known."""
+    send: Callable[[RGB], bytes]
+    """How pixels are encoded."""
+
+
 def auto_crop(
-    slide: Slide,
-    resolution: Resolution,
-    contract: Contract,
-    enlarge: float,
-    wire: Asked,
-    look: Callable[[], Survey],
-    send: Callable[[RGB], bytes],
+    slide: Slide, resolution: Resolution, contract: Contract, enlarge: float, means: Means
 ) -> Rectangle | None:
     """The window, or None for the whole picture: where it is no larger, and where no lesion is seen.
 
-    Its side is the contract's crop_regions regions, of the picture as it will be enlarged; `send` encodes pixels.
-    What a reader should know is added to the slide's warnings. Raises what ends a session.
+    Its side is the contract's crop_regions regions, of the picture as it will be enlarged. What a reader should know is
+    added to the slide's warnings. Raises what ends a session.
     """
     side = contract.number("crop_regions") * _region_px(slide, resolution, contract) / enlarge
     size = min(round(side), slide.l0_size[0]), min(round(side), slide.l0_size[1])
@@ -64,9 +69,9 @@ def auto_crop(
     square = max(LEAST_PX, round(side / PARTS))
     tiles = list(grid(*slide.l0_size, TileSize(square, 0)))
     if resolution.known:
-        tissue = find_tissue(look(), resolution.mpp)
+        tissue = find_tissue(means.look(), resolution.mpp)
         tiles = [tile for tile in tiles if tissue.in_core(tile.core)]
-    seen = _coarsely(slide, Work(contract, resolution.mpp, tiles, _width(contract, square)), wire, send)
+    seen = _coarsely(slide, Work(contract, resolution.mpp, tiles, _width(contract, square)), means)
     window = most(seen, size, slide.l0_size, square)
     least = contract.number("reached")
     if window is None or not seen.values.max() >= least:
@@ -106,15 +111,15 @@ def _width(contract: Contract, square: int) -> Width:
     return Width(batch_for(contract, 3 * square**2), IN_FLIGHT)
 
 
-def _coarsely(slide: Slide, work: Work, wire: Asked, send: Callable[[RGB], bytes]) -> Seen:
+def _coarsely(slide: Slide, work: Work, means: Means) -> Seen:
     if not work.tiles:
         return Seen(np.empty((0, 4)), np.empty(0))
     level = slide.level_for(work.tiles[0].region[2] / work.contract.tile_px)
 
     def read(tile: PlannedTile) -> bytes:
-        return send(slide.read(tile.region, level))
+        return means.send(slide.read(tile.region, level))
 
-    with Session(wire, work) as session:
+    with Session(means.wire, work) as session:
         read_into(session, read)
         rows = session.rows
     if not isinstance(rows, Placed):

@@ -30,6 +30,8 @@ class Prepared:
 
     def shows(self, core: Rectangle) -> bool:
         """Whether a region's middle lies in the picture, not in a corner that turning left empty."""
+        if self.frame.degrees % 90 == 0:
+            return True
         x, y, width, height = core
         left, top, across, down = self.l0_crop
         place = self.frame.points(np.array([(x + width / 2, y + height / 2)]))[0]
