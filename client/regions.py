@@ -18,8 +18,8 @@ def region_side(name: str, l0_size: tuple[int, int], tile_px: int, count: int | 
     """
     if min(l0_size) < LEAST_PX:
         raise SlideError(
-            f"{name} is {l0_size[0]}×{l0_size[1]} px and a region has at least {LEAST_PX}×{LEAST_PX}; "
-            "give a larger picture."
+            f"{name} has {l0_size[0]}×{l0_size[1]} px to be cut, and a region has at least {LEAST_PX}×{LEAST_PX}; "
+            "give a larger picture, or a larger part of it."
         )
     if count is None:
         return min(tile_px, *l0_size)

@@ -51,8 +51,8 @@ def resolve(
 ) -> Resolution:
     """µm/px of the slide `name`: as `given` by the user, else as `stated` (across, down) by the file.
 
-    The objective never decides: camera adapters stand between it and the pixels. `needed`: a slide of which nothing is
-    known is refused, else it is UNKNOWN. Raises WrongUsage for an implausible `given`; SlideError where nothing is
+    The objective never decides: camera adapters stand between it and the pixels. Without `needed` nobody knows where
+    nothing is stated, or nothing plausible. Raises WrongUsage for an implausible `given`; SlideError where nothing is
     known, or what the file says is implausible or contradicts itself.
     """
     if given is not None:
@@ -64,6 +64,10 @@ def resolve(
     if stated is None:
         raise no_scale(name)
     mpp = _square(name, *stated)
+    if not _plausible(mpp) and not needed:
+        return Resolution(
+            math.nan, "nobody", f"The file states {mpp:g} µm/px, which no microscope has: it was not used."
+        )
     if not _plausible(mpp):
         raise SlideError(
             f"{name} claims {mpp:.6g} µm/px, which is implausible: {_range()} is accepted. "

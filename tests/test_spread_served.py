@@ -186,7 +186,7 @@ def test_one_colour_has_values_and_no_direction(address: str, order: Order) -> N
 
 def test_pictures_too_small_are_told_and_small_ones_are_one_row(address: str, order: Order) -> None:
     cv2.imwrite(str(order.slide), np.zeros((1, 1, 3), np.uint8))
-    with pytest.raises(SlideError, match=r"mr.png is 1×1 px and a region has at least 8×8"):
+    with pytest.raises(SlideError, match=r"mr.png has 1×1 px to be cut, and a region has at least 8×8"):
         run(address, order)
     painted(order.slide, np.array([[0.7, 0.3]]), 30)
     result = run(address, order)["result"]

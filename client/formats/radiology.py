@@ -17,6 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from histoserve.client.errors import SlideError
 from histoserve.client.formats.plain import LARGEST_BYTES, LARGEST_PX, PlainImage
+from histoserve.client.resolution import SQUARE_TOLERANCE
 from histoserve.client.slide import printable
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -48,6 +49,11 @@ def open_dicom(path: Path) -> PlainImage:
         raise SlideError(f"{name} is a damaged DICOM file ({type(error).__name__}); copy it again.") from error
     slide = PlainImage(path, np.repeat(grey[..., None], 3, axis=2))
     slide.grey = how
+    spacing = how["spacing_mm"]
+    if spacing and max(spacing) > (1 + SQUARE_TOLERANCE) * min(spacing):
+        slide.warnings.append(
+            f"The file's pixels are {spacing[1]:g} mm wide and {spacing[0]:g} mm high: directions are those of its px."
+        )
     return slide
 
 
@@ -102,7 +108,7 @@ def _eight_bits(
         share = _windowed(values, centre, width, function)
         how: dict[str, Any] = {"from": "window", "centre": centre, "width": width, "function": function}
     else:
-        low, high = _percentiles(values, name)
+        low, high = _percentiles(_seen(data, values), name)
         share = (values - low) / (high - low)
         how = {"from": "percentiles", "low": low, "high": high}
     inverted = data.PhotometricInterpretation == "MONOCHROME1"
@@ -137,6 +143,16 @@ def _windowed(values: NDArray[np.float64], centre: float, width: float, function
     if width == 1:
         return (values > centre - 0.5).astype(np.float64)
     return (values - (centre - 0.5)) / (width - 1) + 0.5
+
+
+def _seen(data: pydicom.Dataset, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without what only fills the square around a round picture, if the file says what that is."""
+    padding = data.get("PixelPaddingValue")
+    if padding is None:
+        return values
+    filled = float(padding) * float(data.get("RescaleSlope") or 1) + float(data.get("RescaleIntercept") or 0)
+    seen = values[values != filled]
+    return seen if seen.size else values
 
 
 def _percentiles(values: NDArray[np.float64], name: str) -> tuple[float, float]:

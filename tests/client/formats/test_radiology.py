@@ -72,6 +72,20 @@ def test_without_a_window_the_percentiles_do(tmp_path: Path, tags: dict[str, Any
     np.testing.assert_array_equal(grey, np.rint(np.clip((RAMP - low) / (high - low), 0, 1) * 255))
 
 
+def test_what_only_fills_the_square_decides_nothing(tmp_path: Path) -> None:
+    padded = RAMP.copy()
+    padded[:4] = -3000
+    slide, grey = opened(tmp_path / "ct.dcm", dataset(padded, PixelPaddingValue=-3000))
+    assert slide.grey is not None
+    assert slide.grey["low"] == np.percentile(RAMP[4:], 1)
+    assert (grey[:4] == 0).all()
+
+
+def test_pixels_that_are_no_squares_are_told(tmp_path: Path) -> None:
+    slide, _ = opened(tmp_path / "mr.dcm", dataset(PixelSpacing=[3, 1]))
+    assert slide.warnings == ["The file's pixels are 1 mm wide and 3 mm high: directions are those of its px."]
+
+
 def test_unsigned_16_bits_a_lone_spot_and_inverted_grey(tmp_path: Path) -> None:
     spot = np.zeros((20, 20), np.uint16)
     spot[3, 4] = 65535

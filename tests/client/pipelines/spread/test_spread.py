@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from shapely import Polygon
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
@@ -166,6 +170,13 @@ def test_outlines_are_simple_whatever_touches(picture: str, rings: list[int]) ->
     mask = np.array([[c == "#" for c in line] for line in picture.split()])
     found = list(outlines(mask))
     assert [len(ring) for ring, _ in found] == rings
+    assert sum(squares for _, squares in found) == mask.sum()
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(1, 7), st.integers(1, 7))))
+def test_every_outline_is_a_valid_polygon_around_its_part(mask: np.ndarray) -> None:
+    found = [(Polygon(ring), squares) for ring, squares in outlines(mask)]
+    assert all(polygon.is_valid and polygon.area >= squares for polygon, squares in found)
     assert sum(squares for _, squares in found) == mask.sum()
 
 
