@@ -66,7 +66,8 @@ def auto_crop(
     size = min(round(side), slide.l0_size[0]), min(round(side), slide.l0_size[1])
     if size == slide.l0_size:
         return None
-    square = max(LEAST_PX, round(side / PARTS))
+    # Beyond the picture's border there is nothing to be seen.
+    square = min(max(LEAST_PX, round(side / PARTS)), *slide.l0_size)
     tiles = list(grid(*slide.l0_size, TileSize(square, 0)))
     if resolution.known:
         tissue = find_tissue(means.look(), resolution.mpp)
