@@ -29,15 +29,14 @@ def of_rooms() -> dict[str, Options]:
 
 def with_own_options(command: Callable[..., None], functions: Mapping[str, Options]) -> Callable[..., None]:
     """`command` with the functions' parameters beside its own; what they give is its `own`, by pipeline."""
-    parameters = {name: each for name, each in inspect.signature(command).parameters.items() if name != "own"}
+    parameters = dict(inspect.signature(command).parameters)
     hints = get_type_hints(command, include_extras=True)
     for function in functions.values():
-        # Behind the others; of two rooms with an option of one name the first declares it.
-        parameters = {
-            **parameters,
-            **{n: p for n, p in inspect.signature(function).parameters.items() if n not in hints},
-        }
+        # Of two that declare one name the first does.
         hints = {**get_type_hints(function, include_extras=True), **hints}
+        for name, parameter in inspect.signature(function).parameters.items():
+            parameters.setdefault(name, parameter)
+    del parameters["own"]
 
     @wraps(command)
     def whole(**given: Any) -> None:
