@@ -160,6 +160,35 @@ def test_the_picture_is_cropped_to_where_a_coarse_pass_sees_most(address: str, o
     assert "1 of the coarse pass's squares with lesion lie outside" in result["slide"]["warnings"][0]
 
 
+class Stopping(Silent):
+    """Ctrl-C after the tenth region."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def done(self, tiles: int) -> None:
+        self.told += tiles
+        if self.told >= 10:
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_prepared_picture_it_had(address: str, order: Order) -> None:
+    prepared = replace(order, preparation=Preparation(degrees=30), batch=1, in_flight=1)
+    undisturbed = replace(prepared, out=order.out.with_name("undisturbed"))
+    run(address, undisturbed)
+    with pytest.raises(KeyboardInterrupt):
+        analyze(prepared, partial(connect, [address], ["spread"], TIMEOUT_S), Stopping())
+
+    turned_less = run(address, replace(prepared, preparation=Preparation(degrees=29), out=order.out))
+    assert turned_less["tiles"]["resumed"] == 0
+    with pytest.raises(KeyboardInterrupt):
+        analyze(prepared, partial(connect, [address], ["spread"], TIMEOUT_S), Stopping())
+    assert run(address, prepared)["tiles"]["resumed"] >= 9
+    for name in ("spread.geojson", "layers.json", "overview.png"):
+        one, two = (each.out / "mr" / "spread" / name for each in (prepared, undisturbed))
+        assert one.read_bytes() == two.read_bytes()
+
+
 def test_without_lesion_nothing_is_cropped(address: str, order: Order) -> None:
     painted(order.slide, np.zeros((9, 9)), TILE_PX)
     result = run(address, replace(order, preparation=Preparation(crop="auto")))
