@@ -166,7 +166,7 @@ def analyze(
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},
             "encoding": str(order.encoding),
-            "preparation": {"asked": order.preparation.described(), **plan.picture.described()},
+            "preparation": {"asked": order.preparation.described(), **plan.described()},
             "tiles": describe_tiles(plan.work, session.resumed, session.sent, session.failed),
             "tissue": plan.tissue.describe(),
             "seconds": timings.seconds,

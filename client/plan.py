@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError, WrongUsage
@@ -41,6 +42,12 @@ class Plan:
     """The tiles whose cores hold tissue."""
     survey: Survey | None
     """Of the picture, where tissue was sought."""
+    left_over: tuple[int, int]
+    """Px of the picture on the right and below that are no region's: what whole regions leave."""
+
+    def described(self) -> dict[str, Any]:
+        """What was done to the picture, in `result.json`."""
+        return {**self.picture.described(), "left_over": list(self.left_over)}
 
     def thumbnail_of(self, slide: Slide, longest: int, threads: int) -> RGB:
         """The whole original, its longer side at most `longest` px; raises SlideError if nothing can be read."""
@@ -72,7 +79,20 @@ def make_plan(
     width = Width(_batch(wanted.batch, contract, tile_bytes), wanted.in_flight)
     planned = grid(*slide.l0_size, size, contract.whole_tiles)
     tiles = [tile for tile in planned if tissue.in_core(tile.core) and picture.shows(tile.core)]
-    return Plan(picture, level, tissue, Work(contract, mpp, tiles, width, picture.frame), survey)
+    return Plan(
+        picture,
+        level,
+        tissue,
+        Work(contract, mpp, tiles, width, picture.frame),
+        survey,
+        _left_over(slide, size, contract),
+    )
+
+
+def _left_over(slide: Slide, size: TileSize, contract: Contract) -> tuple[int, int]:
+    if not contract.whole_tiles:
+        return 0, 0
+    return slide.l0_size[0] % size.step, slide.l0_size[1] % size.step
 
 
 def _size_and_level(slide: Slide, resolution: Resolution, contract: Contract) -> tuple[TileSize, int]:

@@ -1,6 +1,9 @@
 """Spread on a real Triton, with a tiny graph in the place of its network: a region's value is its mean red."""
 
 import json
+import math
+import random
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,10 +17,14 @@ from spread_repository import REPOSITORY, TILE_PX, tiny_repository
 
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.connect import connect
+from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import SlideError
 from histoserve.client.preparation import Preparation
 from histoserve.client.results.layers import Arrows, Grid
 from histoserve.client.results.layers_json import read_layers
+from histoserve.client.session import Session
+from histoserve.client.stream import Picture
+from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton
 
 TIMEOUT_S = 60.0
@@ -112,6 +119,19 @@ def test_batch_and_requests_in_flight_do_not_change_a_byte(
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_regions_pushed_in_any_order_and_again_give_the_same(address: str, order: Order) -> None:
+    whole = run(address, order)["result"]
+    image = cv2.imread(str(order.slide))[..., ::-1]
+    with connect([address], ["spread"], TIMEOUT_S) as wire:
+        work = work_for(wire.contract("spread"), math.nan, (image.shape[1], image.shape[0]))
+        tiles = random.Random(3).sample([*work.tiles, *work.tiles], 2 * len(work.tiles))
+        with Session(wire.share(threading.Semaphore(4)), work) as session:
+            for tile in tiles:
+                x, y, width, height = tile.region
+                session.push(Picture(tile, encode(image[y : y + height, x : x + width].copy(), Encoding())))
+            assert session.finish() == whole
+
+
 @pytest.mark.parametrize("degrees", [90, 30])
 def test_a_turned_picture_has_its_result_where_the_original_has_it(address: str, order: Order, degrees: float) -> None:
     straight = run(address, order)["result"]
@@ -141,7 +161,7 @@ def test_a_part_enlarged_has_its_result_where_the_original_has_it(address: str, 
     assert result["result"]["primary"]["region"] == [224, 224, 448, 448]
     assert result["preparation"] == {
         "asked": {"crop": [224, 224, 1120, 448], "enlarge": 2, "rotate": 0.0, "regions": None},
-        "part": [224, 224, 1120, 448], "origin": [224, 224], "size": [2240, 896],
+        "part": [224, 224, 1120, 448], "origin": [224, 224], "size": [2240, 896], "left_over": [0, 0],
     }  # fmt: skip
 
 
@@ -200,6 +220,8 @@ def test_a_picture_is_cut_into_as_many_regions_as_wanted_or_told_how_many_it_can
     result = run(address, replace(order, preparation=Preparation(regions=6)))
     assert result["tiles"]["planned"] == result["result"]["regions"]["analysed"] == 6
     assert (result["result"]["regions"]["rows"], result["result"]["regions"]["columns"]) == (2, 3)
+    # Squares of 522 px: the third column ends at 1566, the second row at 1044.
+    assert result["preparation"]["left_over"] == [2, 76]
 
     with pytest.raises(SlideError, match=r"mr.png, 1568×1120 px, cannot be cut into 7 equal squares: give .*6 or 8"):
         run(address, replace(order, preparation=Preparation(regions=7)))
