@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from histoserve.client.frame import Frame
-from histoserve.client.results.layers import Arrows, Card, Grid, Layer, Shape, Shapes
+from histoserve.client.results.layers import Arrows, Card, Grid, Layer, Ring, Shape, Shapes
 
 
 def placed(layer: Layer, frame: Frame) -> Layer:
@@ -26,7 +26,11 @@ def placed(layer: Layer, frame: Frame) -> Layer:
 
 
 def _shape(shape: Shape, frame: Frame) -> Shape:
-    return shape._replace(l0_outline=frame.points(shape.l0_outline).astype(np.float32))
+    def ring(l0_points: Ring) -> Ring:
+        return frame.points(l0_points).astype(np.float32)
+
+    holes, further = map(ring, shape.l0_holes), (tuple(map(ring, part)) for part in shape.l0_further)
+    return shape._replace(l0_outline=ring(shape.l0_outline), l0_holes=tuple(holes), l0_further=tuple(further))
 
 
 def _card(card: Card, frame: Frame) -> Card:

@@ -116,6 +116,10 @@ def test_layers_are_placed_and_a_turned_grid_shows_the_same_upright() -> None:
     shapes = placed(Shapes((Class("c", (0, 0, 0), 1),), lambda: iter([shape])), frame)
     assert isinstance(shapes, Shapes)
     np.testing.assert_allclose(next(shapes.each()).l0_outline, [(100, 50), (100, 52), (99, 52)])
+    holed = shape._replace(l0_holes=(shape.l0_outline,), l0_further=((shape.l0_outline,),))
+    moved = placed(Shapes((Class("c", (0, 0, 0), 1),), lambda: iter([holed])), frame)
+    assert isinstance(moved, Shapes)
+    assert [ring.tolist()[1] for ring in next(moved.each()).l0_rings] == [[100, 52]] * 3
     card = Card(np.float32([0, 0, 4, 2]), 1, 0, "c", {}, [shape])
     cards = placed(Cards("c", "", (), [card]), frame)
     assert isinstance(cards, Cards)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.pipelines.spread.outline import outlines
 from histoserve.client.pipelines.spread.reading import Reading
 from histoserve.client.results.layers import Arrows, Class, Colour, Grid, Layer, Shape, Shapes
+from histoserve.client.results.outline import parts_of
 from histoserve.client.results.palette import colour_of
 
 FALL_COLOUR: Colour = (255, 255, 255)
@@ -50,9 +51,11 @@ def _extent(reading: Reading, lesion: float, reached: float) -> Shapes:
 
 
 def _parts(reading: Reading, of: int, mask: NDArray[np.bool_]) -> Iterator[Shape]:
-    for outline, squares in outlines(mask):
-        l0_outline = outline * np.array(reading.first[2:]) + np.array(reading.first[:2])
-        yield Shape(l0_outline.astype(np.float32), of, {"Regions": squares})
+    first = np.array(reading.first)
+    for part in parts_of(mask) if mask.any() else []:
+        outline, *holes = ((ring * first[2:] + first[:2]).astype(np.float32) for ring in part)
+        squares = [cv2.contourArea(ring.astype(np.int32)) for ring in part]
+        yield Shape(outline, of, {"Regions": squares[0] - sum(squares[1:])}, l0_holes=tuple(holes))
 
 
 def _falls(reading: Reading) -> Arrows:

@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from shapely import Polygon
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.frame import Frame
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.spread.options import options
-from histoserve.client.pipelines.spread.outline import outlines
 from histoserve.client.pipelines.spread.rows import Rows, angle_of
 from histoserve.client.preparation import Preparation
 from histoserve.client.results.layers import Arrows, Grid, Shapes
@@ -154,30 +149,15 @@ def test_a_heat_map_of_other_regions_is_the_servers_fault() -> None:
         rows.finish(other)
 
 
-@pytest.mark.parametrize(
-    ("picture", "rings"),
-    [
-        ("#", [4]),
-        ("## ##", [4]),
-        ("#. .#", [4, 4]),
-        ("### #.# ###", [4]),
-        ("##. #.# ###", [6]),
-        (".#. ### .#.", [12]),
-        ("...", []),
-    ],
-)
-def test_outlines_are_simple_whatever_touches(picture: str, rings: list[int]) -> None:
-    mask = np.array([[c == "#" for c in line] for line in picture.split()])
-    found = list(outlines(mask))
-    assert [len(ring) for ring, _ in found] == rings
-    assert sum(squares for _, squares in found) == mask.sum()
+def test_an_extent_with_a_hole_and_parts_that_touch_at_a_corner() -> None:
+    extent = read("7770 7070 7770 0007").layers()[1]
 
-
-@given(arrays(np.bool_, st.tuples(st.integers(1, 7), st.integers(1, 7))))
-def test_every_outline_is_a_valid_polygon_around_its_part(mask: np.ndarray) -> None:
-    found = [(Polygon(ring), squares) for ring, squares in outlines(mask)]
-    assert all(polygon.is_valid and polygon.area >= squares for polygon, squares in found)
-    assert sum(squares for _, squares in found) == mask.sum()
+    assert isinstance(extent, Shapes)
+    lesion = [shape for shape in extent.each() if shape.of == 1]
+    assert [(shape.measurements, len(shape.l0_holes)) for shape in lesion] == [({"Regions": 8}, 1), ({"Regions": 1}, 0)]
+    assert np.array(lesion[0].l0_holes[0]).min() == 100
+    # The primary is 8-connected, so it is drawn in the same two parts.
+    assert len([shape for shape in extent.each() if shape.of == 2]) == 2
 
 
 @pytest.mark.parametrize(("x", "y", "degrees"), [(1, 0, 0), (0, -1, 90), (-1, 0, 180), (0, 1, 270), (1, 1e-9, 0)])
