@@ -14,6 +14,7 @@ from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.network import NAME
 from histoserve.client.pipelines import rows_of
+from histoserve.client.preparation import AS_IT_IS
 from histoserve.client.results.folder import LAST
 from histoserve.client.results.result_json import SCHEMA, client_version, describe_models, read_result
 from histoserve.client.results.source import folder_of, source_of
@@ -77,14 +78,17 @@ def _options(order: Order) -> dict[str, Any]:
     """All that decides a result beside slide and network."""
     given = order.mpp is not None
     options = {"schema": SCHEMA, "histoserve": client_version(), "encoding": str(order.encoding)}
-    return {**options, "mpp_from": "--mpp" if given else "slide", "mpp": order.mpp if given else None}
+    prepared = order.preparation.described()
+    return {**options, "preparation": prepared, "mpp_given": given, "mpp": order.mpp if given else None}
 
 
 def _options_of(result: dict[str, Any]) -> dict[str, Any]:
     slide = result.get("slide", {})
     options = {name: result.get(name) for name in ("schema", "histoserve", "encoding")}
     given = slide.get("mpp_from") == "--mpp"
-    return {**options, "mpp_from": slide.get("mpp_from"), "mpp": slide.get("mpp") if given else None}
+    # Results of clients from before pictures were prepared do not say it.
+    asked = result.get("preparation", {}).get("asked", AS_IT_IS.described())
+    return {**options, "preparation": asked, "mpp_given": given, "mpp": slide.get("mpp") if given else None}
 
 
 def _deciding(pipeline: dict[str, Any]) -> dict[str, Any]:

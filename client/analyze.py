@@ -3,23 +3,27 @@
 slide ─▶ tissue ─▶ grid ─▶ session ⇢ server ⇢ rows ─▶ result folder
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from histoserve.client.auto_crop import Means, auto_crop
 from histoserve.client.connect import Wire
 from histoserve.client.contract import Contract
+from histoserve.client.covered import covered
 from histoserve.client.encode import Encoding, encode
-from histoserve.client.errors import OutputError, ServerError, SlideError, UnreadableRegion, WrongUsage
-from histoserve.client.grid import PlannedTile, grid, tile_size
-from histoserve.client.pipelines import PipelineRows, rows_of
-from histoserve.client.reading import read_ahead
-from histoserve.client.resolution import Resolution, check_network, resolve
+from histoserve.client.errors import OutputError, UnreadableRegion
+from histoserve.client.grid import PlannedTile
+from histoserve.client.pipelines import needs_scale, rows_of
+from histoserve.client.plan import Plan, Wanted, make_plan, room_mm2
+from histoserve.client.preparation import AS_IT_IS, Preparation
+from histoserve.client.prepared import prepared
+from histoserve.client.reading import READERS, read_into
+from histoserve.client.resolution import Resolution, resolve
 from histoserve.client.results.files import Findings, write_files
 from histoserve.client.results.folder import LAST, ResultFolder
 from histoserve.client.results.pictures.overview import LONGEST_PX, Seen
@@ -36,14 +40,9 @@ from histoserve.client.results.source import source_of
 from histoserve.client.resume import answers_in, bound_to
 from histoserve.client.session import Session, believing
 from histoserve.client.slide import RGB, Slide, open_slide
-from histoserve.client.stream import FailedTile, Width
 from histoserve.client.survey import Survey, survey_slide
-from histoserve.client.tissue import Tissue, find_tissue
 from histoserve.client.traffic import Traffic
-from histoserve.client.work import IN_FLIGHT, Work, batch_for
-
-READERS = max(1, min(4, os.cpu_count() or 1))
-"""Reading is the client's bottleneck; more than four threads wait for the same file."""
+from histoserve.client.work import IN_FLIGHT
 
 PICTURES_BYTES = 32 * 2**20
 """More than the pictures of a result take."""
@@ -63,6 +62,8 @@ class Order:
     batch: int | None = None
     """Tiles in a request; None: as many as the contract allows, within reason."""
     encoding: Encoding = field(default_factory=Encoding)
+    preparation: Preparation = AS_IT_IS
+    """What is done to the picture before."""
 
 
 class Watcher(Protocol):
@@ -106,18 +107,6 @@ class Report:
         return len(self.result["tiles"]["failed"])
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How one slide is analysed."""
-
-    level: int
-    """Of the slide, that is read."""
-    thumbnail: RGB
-    tissue: Tissue
-    work: Work
-    """The tiles whose cores hold tissue."""
-
-
 Look = Callable[[Slide, float, Callable[[str], None]], Survey]
 """Surveys an open slide of so many µm/px; is told whom to tell in words how far it is."""
 
@@ -139,7 +128,8 @@ def analyze(
     timings = _Timings(watcher)
     with ExitStack() as stack:
         slide = stack.enter_context(open_slide(order.slide))
-        resolution = resolve(slide.name, order.mpp, slide.stated_mpp, slide.objective_power)
+        stated = slide.stated_mpp, slide.objective_power
+        resolution = resolve(slide.name, order.mpp, *stated, needs_scale(order.pipeline))
         source = source_of(order.slide)
         folder = stack.enter_context(ResultFolder(order.out, source, order.pipeline))
         with timings.phase("connecting"):
@@ -147,26 +137,28 @@ def analyze(
             contract, versions = wire.contract(order.pipeline), wire.versions()
         with timings.phase("planning"):
             survey = partial(look, slide, resolution.mpp, watcher.phase)
-            plan = make_plan(order, slide, resolution, contract, survey)
+            means = Means(wire, survey, partial(encode, encoding=order.encoding))
+            plan = _planned(order, slide, resolution, contract, means)
         with _writing(folder.place):
             bound = bound_to(source, plan.level, order.encoding, plan.work)
             journal = stack.enter_context(answers_in(folder, bound, watcher.say))
             session = Session(wire, plan.work, journal, watcher)
-        folder.require_room(_room(make_rows, plan, resolution.mpp))
+        folder.require_room(PICTURES_BYTES + round(room_mm2(plan) * make_rows.BYTES_PER_MM2))
         with _writing(folder.place):
             folder.set_previous_aside()
         watcher.planned(len(plan.work.tiles))
         watcher.done(session.resumed)
         with session:
             with timings.phase("analysing"):
-                learn_again(session, slide, plan)
-                read_into(session, partial(_read, slide, plan, order.encoding))
+                learn_again(session, plan)
+                read_into(session, partial(_read, plan, order.encoding))
                 plan.tissue.settle()
             with timings.phase("finishing"):
                 found = session.finish(plan.tissue.mm2)
         with timings.phase("writing"), _writing(folder.place), believing(order.pipeline):
             findings = Findings(order.pipeline, session.rows.words(found), session.rows.layers())
-            write_files(folder.path, slide, _seen(slide, plan, session), findings)
+            seen = _seen(slide, plan, plan.thumbnail_of(slide, LONGEST_PX, READERS), resolution.mpp, session)
+            write_files(folder.path, slide, seen, findings)
         result = {
             "schema": SCHEMA,
             "histoserve": client_version(),
@@ -174,7 +166,8 @@ def analyze(
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},
             "encoding": str(order.encoding),
-            "tiles": describe_tiles(len(plan.work.tiles), session.resumed, session.sent, session.failed),
+            "preparation": {"asked": order.preparation.described(), **plan.described()},
+            "tiles": describe_tiles(plan.work, session.resumed, session.sent, session.failed),
             "tissue": plan.tissue.describe(),
             "seconds": timings.seconds,
             "transfer": wire.models,
@@ -188,74 +181,42 @@ def analyze(
     return Report(result, folder.place)
 
 
-def make_plan(
-    order: Order, slide: Slide, resolution: Resolution, contract: Contract, look: Callable[[], Survey]
-) -> Plan:
-    """Raises SlideError for a slide that the network cannot be used on, WrongUsage for a batch over the contract's."""
-    check_network(slide.name, resolution.mpp, contract.mpp)
-    level = slide.level_for(contract.mpp / resolution.mpp)
-    try:
-        unit = slide.unit(level)
-        size = tile_size(contract.tile_px, contract.mpp, contract.margin_px, resolution.mpp, unit)
-    except ValueError as error:
-        raise ServerError(f"The server's pipeline {order.pipeline} cannot be used on {slide.name}: {error}.") from error
-    tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
-    width = Width(_batch(order.batch, contract, tile_bytes), order.in_flight)
-    survey = look()
-    tissue = find_tissue(survey, resolution.mpp)
-    tiles = [tile for tile in grid(*slide.l0_size, size, contract.whole_tiles) if tissue.in_core(tile.core)]
-    return Plan(level, survey.thumbnail, tissue, Work(contract, resolution.mpp, tiles, width))
+def _planned(order: Order, slide: Slide, resolution: Resolution, contract: Contract, means: Means) -> Plan:
+    preparation, survey = order.preparation, means.look
+    if preparation.crop == "auto":
+        crop = auto_crop(slide, resolution, contract, preparation.enlarge, means)
+        preparation = replace(preparation, crop=crop)
+    picture = prepared(slide, preparation)
+    if picture.slide is not slide:
+        # Another picture than the slide is surveyed for itself.
+        mpp = resolution.mpp / picture.frame.scale
+        survey = partial(survey_slide, picture.slide, mpp, LONGEST_PX, READERS)
+    return make_plan(picture, Wanted(order.in_flight, order.batch, preparation), resolution, contract, survey)
 
 
-def read_into(session: Session, read: Callable[[PlannedTile], bytes]) -> None:
-    """Every tile that the session misses; raises SlideError if none of them can be analysed."""
-    # More than once if the session had to begin anew.
-    while missing := session.missing():
-        for picture in read_ahead(missing, read, READERS, READERS * session.work.width.batch):
-            if isinstance(picture, FailedTile):
-                session.fail(picture)
-            else:
-                session.push(picture)
-        session.drain()
-    if session.failed and not session.answered:
-        raise SlideError(f"None of the {len(session.work.tiles)} tiles could be analysed: {session.failed[0].reason}")
-
-
-def learn_again(session: Session, slide: Slide, plan: Plan) -> None:
+def learn_again(session: Session, plan: Plan) -> None:
     """What an earlier run learnt of the tissue from tiles that it was answered."""
     try:
         for tile in session.answered:
             if not plan.tissue.is_known(tile.core):
-                plan.tissue.learn(tile.core, tile.region, slide.read(tile.region, plan.level))
+                plan.tissue.learn(tile.core, tile.region, plan.picture.slide.read(tile.region, plan.level))
     except UnreadableRegion as error:
         session.begin_anew(f"the slide can no longer be read where it could ({error})")
 
 
-def _read(slide: Slide, plan: Plan, encoding: Encoding, tile: PlannedTile) -> bytes:
-    pixels = slide.read(tile.region, plan.level)
+def _read(plan: Plan, encoding: Encoding, tile: PlannedTile) -> bytes:
+    pixels = plan.picture.slide.read(tile.region, plan.level)
     plan.tissue.learn(tile.core, tile.region, pixels)
     return encode(pixels, encoding)
 
 
-def _room(make_rows: type[PipelineRows], plan: Plan, mpp: float) -> int:
-    """Bytes that the result may take: of tissue as dense as there is, and the pictures."""
-    mm2 = sum(tile.core[2] * tile.core[3] for tile in plan.work.tiles) * (mpp / 1000) ** 2
-    return PICTURES_BYTES + round(mm2 * make_rows.BYTES_PER_MM2)
-
-
-def _batch(wanted: int | None, contract: Contract, tile_bytes: float) -> int:
-    limit = contract.max_batch
-    if not wanted:
-        return batch_for(contract, tile_bytes)
-    if limit is not None and wanted > limit:
-        raise WrongUsage(f"--batch {wanted} is more than the server takes: its limit is {limit} tiles in a request.")
-    return wanted
-
-
-def _seen(slide: Slide, plan: Plan, session: Session) -> Seen:
-    tissue, seen, not_seen = plan.tissue, session.answered, [failed.tile for failed in session.failed]
-    cores = [tile.core for tile in seen], [tile.core for tile in not_seen]
-    return Seen(plan.thumbnail, slide.l0_size[0], session.work.mpp, tissue.mask, tissue.raster.side, *cores)
+def _seen(slide: Slide, plan: Plan, thumbnail: RGB, mpp: float, session: Session) -> Seen:
+    """`mpp` is the original's."""
+    cores = [tile.core for tile in session.answered], [failed.tile.core for failed in session.failed]
+    seen, not_seen = (covered(plan.picture.frame, each) for each in cores)
+    # In the px of a prepared picture.
+    tissue = plan.tissue.mask if plan.tissue.is_sought and plan.picture.frame.is_identity else None
+    return Seen(thumbnail, slide.l0_size[0], mpp, tissue, plan.tissue.raster.side, seen, not_seen)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """`histoserve analyze`: what the user typed becomes a call, its rows a table and an exit code."""
 
 import pkgutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +17,8 @@ KNOWN = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__
 Slides = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SLIDE…", help="Anything OpenSlide opens, a PNG, JPEG or TIFF (with --mpp), or a folder of these."
+        metavar="SLIDE…",
+        help="Anything OpenSlide opens, a PNG, JPEG or TIFF (with --mpp), DICOM, or a folder of these.",
     ),
 ]
 Pipelines = Annotated[
@@ -68,14 +70,18 @@ def analyze(
     at_once: AtOnce = 2,
     again: Again = False,
     quiet: Quiet = False,
+    own: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raises HistoserveError, KeyboardInterrupt, or typer.Exit."""
+    """`own`: of pipelines that have options of their own, what these say. Raises HistoserveError, KeyboardInterrupt, or
+    typer.Exit.
+    """
     # The other commands are quick to start without these.
     from histoserve.client.analyze import Order
     from histoserve.client.call import Call, exit_code, run
     from histoserve.client.connect import connect
     from histoserve.client.encode import encoding_from_text
     from histoserve.client.gather import gather
+    from histoserve.client.own_options import preparations
     from histoserve.client.progress import Board
     from histoserve.client.table import print_table
 
@@ -84,7 +90,7 @@ def analyze(
     pipelines = list(dict.fromkeys(_names(pipeline)))
     order = Order(Path(), "", Path(out), mpp, in_flight, batch or None, encoding_from_text(encoding))
     found = gather(slides, complain)
-    call = Call(found, pipelines, order, at_once, again)
+    call = Call(found, pipelines, order, at_once, again, preparations(own or {}, pipelines))
     with Board(found, pipelines, complaints, quiet) as board:
         rows = run(call, partial(connect, _names(server or []), pipelines, deadline, complain), board)
     if not quiet and any(row.folder for row in rows):

@@ -9,10 +9,10 @@ slide is its row; what goes wrong with the call (wrong usage, no server from the
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +29,8 @@ from histoserve.client.errors import (
     Unavailable,
     WrongUsage,
 )
-from histoserve.client.pipelines import rows_of
+from histoserve.client.pipelines import needs_scale, rows_of
+from histoserve.client.preparation import AS_IT_IS, Preparation
 from histoserve.client.resolution import resolve
 from histoserve.client.results.folder import LAST, ResultFolder
 from histoserve.client.results.source import source_of
@@ -53,10 +54,15 @@ class Call:
     """Slides under way at a time."""
     again: bool = False
     """Also what is there already."""
+    preparations: Mapping[str, Preparation] = field(default_factory=dict)
+    """Of the pipelines whose pictures are prepared."""
 
     def orders(self, slide: Path) -> list[Order]:
         """One a pipeline."""
-        return [replace(self.order, slide=slide, pipeline=each) for each in self.pipelines]
+        return [
+            replace(self.order, slide=slide, pipeline=each, preparation=self.preparations.get(each, AS_IT_IS))
+            for each in self.pipelines
+        ]
 
 
 class Board(Protocol):
@@ -96,7 +102,7 @@ def _can_begin(order: Order) -> bool:
     """Whether slide and folder are as they should be. Raises WrongUsage."""
     try:
         with open_slide(order.slide) as slide:
-            resolve(slide.name, order.mpp, slide.stated_mpp, slide.objective_power)
+            resolve(slide.name, order.mpp, slide.stated_mpp, slide.objective_power, needs_scale(order.pipeline))
         with ResultFolder(order.out, source_of(order.slide), order.pipeline):
             return True
     except (SlideError, OutputError):

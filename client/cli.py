@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from histoserve.client import own_options
 from histoserve.client.analyze_command import EXAMPLES, analyze
 from histoserve.client.errors import HistoserveError, WrongUsage
 from histoserve.client.rooms import group
@@ -79,7 +80,15 @@ def _in_words() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from error
 
 
-app.command(help=EXAMPLES)(_in_words()(analyze))
+def _analyze() -> Callable[..., None]:
+    with _in_words():
+        functions = own_options.of_rooms()
+    return _in_words()(own_options.with_own_options(analyze, functions))
+
+
+@app.command("analyze", help=EXAMPLES, cls=own_options.later("analyze", EXAMPLES, _analyze))
+def _analyze_later() -> None:
+    """Its options are known when it is called."""
 
 
 @app.command()

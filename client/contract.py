@@ -86,9 +86,14 @@ class Contract:
         return int(self.number("tile_px"))
 
     @property
+    def any_scale(self) -> bool:
+        """Whether pictures of any scale are taken, also of one that nobody knows."""
+        return "region_um" in self.parameters and "mpp" not in {*self.parameters, *self.clashes}
+
+    @property
     def mpp(self) -> float:
-        """µm/px at which the network was trained."""
-        return self.number("mpp")
+        """µm/px at which the network was trained; where any scale is taken, at which it sees regions of a slide."""
+        return self.number("region_um") / self.tile_px if self.any_scale else self.number("mpp")
 
     @property
     def margin_px(self) -> float:

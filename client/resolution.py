@@ -1,5 +1,6 @@
 """Where a slide's µm per pixel comes from, and whether it can be believed."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,37 +27,61 @@ class Resolution:
     """How large a level-0 pixel is."""
 
     mpp: float
-    """µm/px."""
-    source: Literal["--mpp", "slide"]
+    """µm/px; NaN where nobody knows."""
+    source: Literal["--mpp", "slide", "nobody"]
     """Who said so."""
     warning: str | None = None
     """What speaks against it, a sentence."""
 
+    @property
+    def known(self) -> bool:
+        """Whether anybody said so."""
+        return self.source != "nobody"
+
+
+UNKNOWN = Resolution(math.nan, "nobody")
+
 
 def resolve(
-    name: str, given: float | None, stated: tuple[float, float] | None, objective_power: float | None
+    name: str,
+    given: float | None,
+    stated: tuple[float, float] | None,
+    objective_power: float | None,
+    needed: bool = True,
 ) -> Resolution:
     """µm/px of the slide `name`: as `given` by the user, else as `stated` (across, down) by the file.
 
-    The objective never decides: camera adapters stand between it and the pixels. Raises WrongUsage for an implausible
-    `given`; SlideError where nothing is known, or what the file says is implausible or contradicts itself.
+    The objective never decides: camera adapters stand between it and the pixels. Without `needed` nobody knows where
+    nothing is stated, or nothing plausible. Raises WrongUsage for an implausible `given`; SlideError where nothing is
+    known, or what the file says is implausible or contradicts itself.
     """
     if given is not None:
         if not _plausible(given):
             raise WrongUsage(f"--mpp {given:g} is implausible: {_range()} is accepted, 0.25 is a usual 40× scan.")
         return Resolution(given, "--mpp")
+    if stated is None and not needed:
+        return UNKNOWN
     if stated is None:
-        raise SlideError(
-            f"{name} does not say how large its pixels are, and a network works at one size only. "
-            "Give the µm per pixel with --mpp, for example --mpp 0.25 for a usual 40× scan."
-        )
+        raise no_scale(name)
     mpp = _square(name, *stated)
+    if not _plausible(mpp) and not needed:
+        return Resolution(
+            math.nan, "nobody", f"The file states {mpp:g} µm/px, which no microscope has: it was not used."
+        )
     if not _plausible(mpp):
         raise SlideError(
             f"{name} claims {mpp:.6g} µm/px, which is implausible: {_range()} is accepted. "
             "Give the true one with --mpp."
         )
     return Resolution(mpp, "slide", _doubt(mpp, objective_power))
+
+
+def no_scale(name: str) -> SlideError:
+    """For a slide whose µm per pixel nobody knows and the network must."""
+    return SlideError(
+        f"{name} does not say how large its pixels are, and a network works at one size only. "
+        "Give the µm per pixel with --mpp, for example --mpp 0.25 for a usual 40× scan."
+    )
 
 
 def check_network(name: str, slide_mpp: float, network_mpp: float) -> None:

@@ -29,6 +29,7 @@ def bound_to(source: Source, level: int, encoding: Encoding, work: Work) -> Boun
         "the slide": source.content,
         "the slide's time of change": str(source.path.stat().st_mtime_ns),
         "the µm per pixel": repr(work.mpp),
+        "the preparation": repr(work.frame),
         "the level": str(level),
         "the encoding": str(encoding),
         "the tiles": sha256(json.dumps(tiles).encode()).hexdigest(),

@@ -24,7 +24,7 @@ from histoserve.client.errors import Internal, Lost, OutputError, Refused, Serve
 from histoserve.client.grid import PlannedTile, Rectangle
 from histoserve.client.journal import Answer, Journal, passing_journal
 from histoserve.client.network import OneNetwork, OtherNetwork
-from histoserve.client.pipelines import rows_of
+from histoserve.client.pipelines import Placed, rows_of
 from histoserve.client.stream import DEADLY_TILES, FailedTile, Picture, Steps, Stream
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.client.work import Work
@@ -204,6 +204,8 @@ class Session:
         """Without any answer."""
         with believing(self._pipeline):
             self.rows = rows_of(self._pipeline)(self.work.contract, self.work.mpp)
+            if isinstance(self.rows, Placed):
+                self.rows.place(self.work.frame)
         self._network = OneNetwork(self._pipeline)
         self._answered: set[int] = set()
         self._resumed = 0

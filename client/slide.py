@@ -8,6 +8,7 @@ import stat
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ PLAIN_FORMATS = {
     b"MM\0+": "TIFF",
 }
 """First bytes of the plain images; the file's suffix is not trusted."""
+
+DICOM, FIRST_BYTES = b"DICM", 132
+"""Behind 128 bytes of anything."""
 
 LEVEL_TOLERANCE = 1.01
 """A level this much coarser than wanted still counts as wanted: levels are rounded to whole pixels."""
@@ -52,6 +56,8 @@ class Slide(ABC):
         self.read_elsewhere: dict[int, int] = {}
         """Level → how many blocks of it could not be read and came from a finer one."""
 
+    grey: dict[str, Any] | None = None
+    """How values became grey levels, where the file left a choice."""
     stated_mpp: tuple[float, float] | None = None
     """µm/px across and down by the file itself, believed or not."""
     objective_power: float | None = None
@@ -100,7 +106,8 @@ def open_slide(path: Path) -> Slide:
     from histoserve.client.formats.opening import open_file
 
     start = _first_bytes(path)
-    return open_file(path, next((kind for magic, kind in PLAIN_FORMATS.items() if start.startswith(magic)), None))
+    kind = "DICOM" if start.endswith(DICOM) and len(start) == FIRST_BYTES else None
+    return open_file(path, next((each for magic, each in PLAIN_FORMATS.items() if start.startswith(magic)), kind))
 
 
 def printable(path: Path | str) -> str:
@@ -118,7 +125,7 @@ def _first_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             raise SlideError(f"{name} is no file but a pipe, socket or device; save the slide to a file and give that.")
         with open(path, "rb") as file:
-            start = file.read(8)
+            start = file.read(FIRST_BYTES)
     except FileNotFoundError as error:
         raise SlideError(f"{name} does not exist; give the path of a slide.") from error
     except (OSError, ValueError) as error:

@@ -39,7 +39,7 @@ class Tissue:
     raster: Raster
     """Whose squares are the pixels of the masks."""
     mpp: float
-    """µm per level-0 px."""
+    """µm per level-0 px, NaN where that is not known."""
     mask: NDArray[np.bool_]
     """(rows, columns): tissue; what was not read is none."""
     wanted: NDArray[np.bool_]
@@ -47,6 +47,8 @@ class Tissue:
     unread: NDArray[np.bool_]
     surround: NDArray[np.bool_]
     """Of the scan: nothing is there to be seen."""
+    is_sought: bool = True
+    """False where all of the picture counts, whatever it shows."""
     _learnt: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -63,10 +65,12 @@ class Tissue:
         """Tissue in this core; pixels of the mask on the core's border count by their share."""
         return self._mm2_of(self.mask, core)
 
-    def describe(self) -> dict[str, float]:
-        """For `result.json`, in mm² of the whole slide."""
+    def describe(self) -> dict[str, float | None]:
+        """For `result.json`, in mm² of the whole slide; None where µm are not known."""
         slide = (0, 0, *self.raster.l0_size)
         masks = {"tissue_mm2": self.mask, "unread_mm2": self.unread, "surround_mm2": self.surround}
+        if math.isnan(self.mpp):
+            return {"mask_mpp": None, **dict.fromkeys(masks)}
         return {
             "mask_mpp": round(self.mask_mpp, 4),
             **{name: round(self._mm2_of(mask, slide), 6) for name, mask in masks.items()},
@@ -143,6 +147,12 @@ def find_tissue(survey: Survey, mpp: float) -> Tissue:
     wanted |= unread
     wanted[surround] = False
     return Tissue(survey.raster, mpp, mask, wanted, unread, surround)
+
+
+def all_of(l0_size: tuple[int, int], mpp: float) -> Tissue:
+    """Of a picture that is looked at as a whole: what is tissue on it is not sought, dark is not glass in CT and MR."""
+    nothing = np.zeros((1, 1), np.bool_)
+    return Tissue(Raster(l0_size, max(l0_size)), mpp, ~nothing, ~nothing, nothing, nothing, is_sought=False)
 
 
 def _closed(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:

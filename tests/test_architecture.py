@@ -24,6 +24,7 @@ MAY_IMPORT = {
 }
 ONE_FILE = {
     "openslide": "client/formats/scanned.py",
+    "pydicom": "client/formats/radiology.py",
     "grpc": "client/wire.py",
     "triton_python_backend_utils": "ensemble/stage.py",
     "tensorrt": "export/tensorrt.py",

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from histoserve.client.analyze import Order, analyze, look_once, make_plan
+from histoserve.client.analyze import Order, analyze, look_once
 from histoserve.client.encode import Encoding, encode
+from histoserve.client.plan import Wanted, make_plan
+from histoserve.client.prepared import prepared
 from histoserve.client.resolution import Resolution
 from histoserve.client.servers import Servers
 from histoserve.client.session import Session
@@ -37,7 +39,9 @@ def test_pictures_in_any_order_with_repeats_and_a_gap(pipeline: str, server: Loc
 
     with open_slide(order.slide) as slide:
         look = lambda: look_once(slide, 0.25, print)  # noqa: E731
-        plan = make_plan(order, slide, Resolution(0.25, "slide"), wire.contract(pipeline), look)
+        whole_slide = prepared(slide, order.preparation)
+        wanted = Wanted(order.in_flight, order.batch, order.preparation)
+        plan = make_plan(whole_slide, wanted, Resolution(0.25, "slide"), wire.contract(pipeline), look)
         pictures = [Picture(t, encode(slide.read(t.region, plan.level), Encoding())) for t in plan.work.tiles]
     last, *others = random.Random(1).sample(pictures, len(pictures))
     with Session(wire, plan.work) as session:

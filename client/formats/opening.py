@@ -28,8 +28,13 @@ def open_file(path: Path, kind: str | None) -> Slide:
         return open_jpeg(path)
     if kind == "TIFF":
         return _open_any_tiff(path) if driver else open_tiff(path)
+    if kind == "DICOM":
+        # Most calls read none.
+        from histoserve.client.formats.radiology import open_dicom
+
+        return open_dicom(path)
     raise SlideError(
-        f"{printable(path)} is neither a slide that OpenSlide opens nor a PNG, JPEG or TIFF image. "
+        f"{printable(path)} is neither a slide that OpenSlide opens nor a PNG, JPEG, TIFF or DICOM image. "
         "Check that the file is the slide itself and was copied whole."
     )
 

@@ -1,15 +1,20 @@
 """What the client does with the rows of a pipeline: one file each, which is all that a further pipeline needs here.
 
-A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`.
+A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`. If it fits `Placed` too, pictures may be prepared
+for it; `NEEDS_SCALE = False` in it says that it takes slides whose µm per pixel nobody knows.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from histoserve.client.contract import Contract
 from histoserve.client.errors import WrongUsage
+from histoserve.client.frame import Frame
 from histoserve.client.grid import PlannedTile
 from histoserve.client.results.layers import Layer
 from histoserve.client.wire import Arrays, Outputs
@@ -25,7 +30,7 @@ class PipelineRows(Protocol):
     """JSON Schema of `result`."""
 
     def __init__(self, contract: Contract, slide_mpp: float):
-        """For a slide of `slide_mpp` µm/px."""
+        """For a slide of `slide_mpp` µm/px, NaN where that is not known."""
 
     def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
         """The inputs of `<pipeline>_tiles`; called by several threads, also while `take` is under way.
@@ -48,6 +53,22 @@ class PipelineRows(Protocol):
     @staticmethod
     def words(result: dict[str, Any]) -> str:
         """What `result` gave in a few words, for pictures and tables; that of a file read again too."""
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """Rows whose tiles may lie in a prepared picture."""
+
+    def place(self, frame: Frame) -> None:
+        """`result` and `layers` are in px of the original from now on, by the frame of the picture."""
+
+    def values(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Regions (N, 4) of the rows so far, by tile, and of each how much it shows of what is looked for, (N,)."""
+
+
+def needs_scale(pipeline: str) -> bool:
+    """Whether it needs a slide's µm per pixel."""
+    return bool(getattr(rows_of(pipeline), "NEEDS_SCALE", True))
 
 
 def names() -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.results.layers import Arrows, Colour, Grid, Layer, Ring, Shapes, outline_of
+from histoserve.client.results.layers import Arrows, Colour, Grid, Layer, Ring, Shapes
 
 DECIMALS = 2
 """A hundredth of a pixel is finer than any contour here, and digits make up most of the file."""
@@ -80,7 +80,7 @@ def _of_grid(grid: Grid, origin: NDArray[np.float64]) -> Iterator[Feature]:
     classification = {"name": grid.title}
     measured = grid.title if grid.unit in ("", "%") else f"{grid.title} {grid.unit}"
     for row, column in np.argwhere(np.isfinite(grid.values)):
-        polygon = _of_parts([[outline_of(np.array(grid.l0_region(row, column)))]], origin)
+        polygon = _of_parts([[grid.l0_outline(row, column)]], origin)
         value = round(float(grid.values[row, column]), VALUE_DECIMALS)
         yield _feature("tile", polygon, classification, {measured: value})
 

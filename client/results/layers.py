@@ -77,16 +77,31 @@ class Grid:
     """The values at the ends of the colour scale; what lies beyond has the colour of the end."""
     unit: str = ""
     """Of the values; "%" shows a share of 1 as per cent."""
+    turned: float = 0.0
+    """Degrees by which the raster is turned clockwise about the upper left corner of its first region."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a scale or a region without extent."""
         if not self.limits[0] < self.limits[1] or min(self.l0_first[2:]) <= 0:
             raise ValueError(f"{self.title}: a scale of {self.limits} on regions like {self.l0_first}")
 
-    def l0_region(self, row: int, column: int) -> tuple[float, float, float, float]:
-        """Of one value."""
-        x, y, width, height = self.l0_first
-        return x + column * width, y + row * height, width, height
+    def l0_outline(self, row: int, column: int) -> NDArray[np.float32]:
+        """The corners (4, 2) of one value's region."""
+        right, below = column + 1, row + 1
+        squares = np.array([(column, row), (right, row), (right, below), (column, below)])
+        return (squares @ self.axes + self.l0_first[:2]).astype(np.float32)
+
+    @property
+    def axes(self) -> NDArray[np.float64]:
+        """(2, 2): where a step to the next column and a step to the next row lead."""
+        turn = np.deg2rad(self.turned)
+        cosine, sine = (float(np.round(each, 15)) for each in (np.cos(turn), np.sin(turn)))
+        width, height = self.l0_first[2:]
+        return np.array([(cosine * width, sine * width), (-sine * height, cosine * height)])
+
+    def squares_at(self, l0_points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(…, 2) → column and row, with fractions, where points lie; the first region's are 0 to 1."""
+        return np.asarray((l0_points - np.array(self.l0_first[:2])) @ np.linalg.inv(self.axes))
 
 
 @dataclass(frozen=True)

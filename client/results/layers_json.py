@@ -81,9 +81,9 @@ def _of(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, Grid):
         values = np.where(np.isfinite(layer.values), layer.values.astype(np.float64).round(6), None)  # type: ignore[call-overload]
         first, limits = list(layer.l0_first), list(layer.limits)
-        return {"kind": "grid", "title": layer.title, "unit": layer.unit, "first": first, "limits": limits} | {
-            "values": values.tolist()
-        }
+        turned = {"turned": layer.turned} if layer.turned else {}
+        described = {"kind": "grid", "title": layer.title, "unit": layer.unit, "first": first, "limits": limits}
+        return {**described, **turned, "values": values.tolist()}
     if isinstance(layer, Arrows):
         ends = {"tails": _places(layer.l0_tails), "heads": _places(layer.l0_heads)}
         return {"kind": "arrows", "title": layer.title, "colour": layer.colour, "heavy": layer.heavy, **ends}
@@ -116,7 +116,8 @@ def _layer(described: Mapping[str, Any]) -> ShapesInFile | Grid | Arrows | Cards
         )
         x, y, width, height = described["first"]
         low, high = described["limits"]
-        return Grid(described["title"], values, (x, y, width, height), (low, high), described["unit"])
+        placed = (x, y, width, height), (low, high), described["unit"], float(described.get("turned", 0))
+        return Grid(described["title"], values, *placed)
     if kind == "arrows":
         tails, heads = (np.array(described[name], np.float32).reshape(-1, 2) for name in ("tails", "heads"))
         red, green, blue = described["colour"]

@@ -10,6 +10,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.resolution import Resolution
 from histoserve.client.slide import Slide
 from histoserve.client.stream import FailedTile
+from histoserve.client.work import Work
 
 SCHEMA = 1
 """Of `result.json`: another number whenever a reader of the one before would be misled. `schema.py` describes it."""
@@ -26,9 +27,10 @@ def describe_slide(slide: Slide, resolution: Resolution, level: int) -> dict[str
         "name": slide.name,
         "width": width,
         "height": height,
-        "mpp": resolution.mpp,
+        "mpp": resolution.mpp if resolution.known else None,
         "mpp_from": resolution.source,
         "objective_power": slide.objective_power,
+        "grey": slide.grey,
         "bounds": list(bounds) if bounds else None,
         "geojson_origin": list(slide.viewer_origin),
         "level_downsamples": list(slide.downsamples),
@@ -58,14 +60,15 @@ def describe_models(contract: Contract, triton_versions: list[str]) -> dict[str,
     }
 
 
-def describe_tiles(planned: int, resumed: int, sent: int, failed: list[FailedTile]) -> dict[str, Any]:
+def describe_tiles(work: Work, resumed: int, sent: int, failed: list[FailedTile]) -> dict[str, Any]:
     """How many tiles there were, were answered in an earlier run and sent in this, and each that was not analysed."""
+    place = work.frame.around
     return {
-        "planned": planned,
+        "planned": len(work.tiles),
         "resumed": resumed,
         "sent": sent,
         "failed": [
-            {"index": each.tile.index, "region": list(each.tile.region), "at": each.at, "reason": each.reason}
+            {"index": each.tile.index, "region": list(place(each.tile.region)), "at": each.at, "reason": each.reason}
             for each in failed
         ],
     }

@@ -1,5 +1,7 @@
 """µm per pixel: who says so, and whether it can be."""
 
+import math
+
 import pytest
 
 from histoserve.client.errors import SlideError, WrongUsage
@@ -58,3 +60,15 @@ def test_a_slide_twice_as_coarse_as_the_network_is_accepted() -> None:
 def test_a_coarser_slide_is_refused_with_both_numbers() -> None:
     with pytest.raises(SlideError, match=r"28\.97 µm/px.* 0\.25 µm/px"):
         check_network("a.svs", 28.97, 0.25)
+
+
+def test_where_a_scale_is_not_needed_an_unknown_or_implausible_one_is_nobodys() -> None:
+    unknown = resolve("ct.dcm", None, None, None, needed=False)
+    assert (unknown.source, unknown.known, unknown.warning) == ("nobody", False, None)
+    assert math.isnan(unknown.mpp)
+    ct = resolve("ct.tiff", None, (700, 700), None, needed=False)
+    assert math.isnan(ct.mpp)
+    assert ct.warning == "The file states 700 µm/px, which no microscope has: it was not used."
+    assert resolve("he.tiff", None, (0.5, 0.5), None, needed=False) == Resolution(0.5, "slide")
+    with pytest.raises(WrongUsage):
+        resolve("ct.dcm", 700, None, None, needed=False)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.client.grid import PlannedTile
-from histoserve.client.pipelines.tissue.outline import parts_of
 from histoserve.client.results.layers import Ring
+from histoserve.client.results.outline import parts_of
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@
 └────────────────┘
 """
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -48,7 +49,7 @@ Read = Callable[[Rectangle, int], Image]
 
 
 def write_contact_sheet(path: Path, read: Read, mpp: float, titles: Titles, cards: Cards) -> None:
-    """As PNG, by rows in the order of the cards; `mpp`: µm per level-0 px."""
+    """As PNG, by rows in the order of the cards; `mpp`: µm per level-0 px, NaN for no scale bar."""
     pictures = [_card(read, mpp, card, cards.classes[card.of].colour) for card in cards.each]
     columns = max(LEAST_COLUMNS, min(COLUMNS, len(pictures)))
     width = columns * (PICTURE_PX + GAP_PX) + GAP_PX
@@ -71,8 +72,9 @@ def _card(read: Read, mpp: float, card: Card, colour: Colour) -> Image:
     canvas = Canvas(read(shown, PICTURE_PX).copy(), shown[:2], scale)
     _outline(canvas, [ring for shape in card.inside for ring in shape.l0_rings], colour)
     _frame(canvas, card.l0_region, colour)
-    length, text = bar(scale / mpp, BAR_SHARE * PICTURE_PX)
-    draw_bar(canvas.image, (12, PICTURE_PX - 14), length, text, (0, 0, 0))
+    if not math.isnan(mpp):
+        length, text = bar(scale / mpp, BAR_SHARE * PICTURE_PX)
+        draw_bar(canvas.image, (12, PICTURE_PX - 14), length, text, (0, 0, 0))
     return stacked([_header(card, colour), canvas.image], GROUND)
 
 

@@ -1,5 +1,6 @@
 """What stands above and below a picture: the slide and its result; what the colours mean, and how long a µm is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,9 +73,12 @@ def head(titles: Titles, width: int, more: Sequence[str] = ()) -> Image:
 
 
 def foot(entries: Sequence[Entry], px_per_um: float, shown_px: int, width: int) -> Image:
-    """The scale bar, then the legend on as many lines as it takes; `shown_px`: the width of what has that scale."""
-    length, text = bar(px_per_um, max(8, BAR_SHARE * shown_px))
-    x, y = PAD_PX + length + 8 + width_of(text, TEXT_PX) + 3 * PAD_PX, PAD_PX
+    """The scale bar, then the legend on as many lines as it takes; `shown_px`: the width of what has that scale.
+
+    No bar where the scale is NaN.
+    """
+    bars = [] if math.isnan(px_per_um) else [bar(px_per_um, max(8, BAR_SHARE * shown_px))]
+    x, y = PAD_PX + sum(length + 8 + width_of(text, TEXT_PX) + 3 * PAD_PX for length, text in bars), PAD_PX
     places = []
     for entry in entries:
         if x + entry.width > width and x > PAD_PX:
@@ -82,7 +86,8 @@ def foot(entries: Sequence[Entry], px_per_um: float, shown_px: int, width: int) 
         places.append((x, y))
         x += entry.width
     image = strip(width, y + LINE_PX + PAD_PX // 2, GROUND)
-    draw_bar(image, (PAD_PX, PAD_PX + SWATCH_PX // 2), length, text)
+    for length, text in bars:
+        draw_bar(image, (PAD_PX, PAD_PX + SWATCH_PX // 2), length, text)
     for entry, (x, y) in zip(entries, places, strict=True):
         symbol = entry.symbol[:, : max(0, width - x)]
         image[y : y + SWATCH_PX, x : x + symbol.shape[1]] = symbol

@@ -64,9 +64,9 @@ class Seen:
     """The whole slide."""
     l0_width: int
     mpp: float
-    """µm per level-0 px."""
-    tissue: NDArray[np.bool_]
-    """(rows, columns) of squares."""
+    """µm per level-0 px, NaN where that is not known."""
+    tissue: NDArray[np.bool_] | None
+    """(rows, columns) of squares; None where it was not sought."""
     l0_square: int
     """Their side."""
     seen: Sequence[Rectangle]
@@ -107,9 +107,11 @@ def _draw(canvas: Canvas, seen: Seen, layers: Sequence[Layer]) -> None:
 
 def _tissue(canvas: Canvas, seen: Seen) -> None:
     """The border of what was taken for tissue."""
+    if seen.tissue is None:
+        return
+    shape = seen.tissue.shape
     columns, rows = (
-        np.minimum((canvas.l0_centres(axis) / seen.l0_square).astype(int), seen.tissue.shape[1 - axis] - 1)
-        for axis in (0, 1)
+        np.minimum((canvas.l0_centres(axis) / seen.l0_square).astype(int), shape[1 - axis] - 1) for axis in (0, 1)
     )
     inside = seen.tissue[rows[:, None], columns].astype(np.uint8)
     border = (inside > 0) & (cv2.erode(inside, np.ones((3, 3), np.uint8)) == 0)
@@ -127,7 +129,7 @@ def _hatch(canvas: Canvas, l0_region: Rectangle) -> None:
 
 
 def _entries(seen: Seen) -> list[Entry]:
-    entries = [Entry("border of the tissue", line_symbol((150, 150, 150)))]
+    entries = [] if seen.tissue is None else [Entry("border of the tissue", line_symbol((150, 150, 150)))]
     if seen.not_seen:
         swatch = strip(SWATCH_PX, SWATCH_PX, (255, 255, 255))
         rows, columns = np.indices(swatch.shape[:2])

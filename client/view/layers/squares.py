@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from histoserve.client.results.layers import Grid
 from histoserve.client.results.palette import colours_of
-from histoserve.client.results.pictures.grid import NUMBER_PX, value_text
+from histoserve.client.results.pictures.grid import shown_value
 from histoserve.client.results.pictures.lettering import contrast, width_of, write_rimmed
+from histoserve.client.results.upright import upright
 from histoserve.client.view.layers.found import Found
 from histoserve.client.view.layers.picture import Picture, empty
 from histoserve.client.view.layers.tile import Size, Tile, edges, tile_of
 
-PAD_PX = 4
+NUMBER_PX, PAD_PX = 15, 4
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class DrawnGrid:
 
     def __init__(self, grid: Grid, l0_size: Size):
         """Raises ValueError for a grid without a place."""
-        if not np.isfinite(grid.l0_first).all():
+        if not np.isfinite((*grid.l0_first, grid.turned)).all():
             raise ValueError(f"{grid.title}: the first region, {grid.l0_first}, is none")
-        self._grid, self._l0_size = grid, l0_size
+        self._exact, self._grid, self._l0_size = grid, upright(grid), l0_size
 
     def tile(self, z: int, x: int, y: int, of: frozenset[int] | None, least: float | None) -> bytes:
         """Without values below `least`; a grid has no classes, and if none is asked for its numbers are not written."""
@@ -59,24 +60,23 @@ class DrawnGrid:
             return False
         shown = picture.inside[rows.pixels, columns.pixels].view(np.uint32)[..., 0]
         shown[:] = self._inks(part)[rows.run[:, None], columns.run]
-        if numbers:
+        # Of a turned grid the squares are parts of regions.
+        if numbers and not self._exact.turned:
             self._write(picture, values, rows, columns)
         return True
 
     def at(self, l0_x: float, l0_y: float) -> list[Found]:
         """The value of the region there, if it has one."""
-        x, y, width, height = self._grid.l0_first
-        down, across = (l0_y - y) // height, (l0_x - x) // width
-        rows, columns = self._grid.values.shape
+        grid = self._exact
+        across, down = np.floor(grid.squares_at(np.array((l0_x, l0_y)))).tolist()
+        rows, columns = grid.values.shape
         if not (0 <= down < rows and 0 <= across < columns):
             return []
         row, column = int(down), int(across)
-        if not np.isfinite(self._grid.values[row, column]):
+        if not np.isfinite(grid.values[row, column]):
             return []
-        left, top, width, height = self._grid.l0_region(row, column)
-        corners = [[left, top], [left + width, top], [left + width, top + height], [left, top + height]]
-        value = round(float(self._grid.values[row, column]), 6)
-        return [Found(self._grid.title, {self._grid.unit: value}, corners)]
+        value = round(float(grid.values[row, column]), 6)
+        return [Found(grid.title, {grid.unit: value}, grid.l0_outline(row, column).tolist())]
 
     def _axis(self, tile: Tile, axis: int) -> _Axis:
         first, step = self._grid.l0_first[axis], self._grid.l0_first[axis + 2]
@@ -109,7 +109,7 @@ class DrawnGrid:
         down, across = (slice(int(axis.first[0]), axis.stop) for axis in (rows, columns))
         for row, column in np.argwhere(np.isfinite(values[down, across])) + np.array((down.start, across.start)):
             left, top = int(columns.borders[column]), int(rows.borders[row])
-            text = value_text(float(values[row, column]), self._grid.unit)
+            text = shown_value(self._grid, row, column)
             if columns.borders[column + 1] - left < width_of(text, NUMBER_PX) + 2 * PAD_PX:
                 continue
             red, green, blue = colours_of(values[row, column], self._grid.limits).tolist()

@@ -20,7 +20,7 @@ export class Names {
 
   layer(layer) {
     const kind = this.texts.say(`layer-${layer.kind}`);
-    return !this.plain && TITLED.includes(layer.kind) ? this.clean(layer.title) : kind;
+    return !this.plain && TITLED.includes(layer.kind) ? this.measure(layer.title) : kind;
   }
 
   /** Of one of a layer's classes; `place` is its number there. */

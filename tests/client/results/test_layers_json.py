@@ -1,5 +1,6 @@
 """What the page reads is what the pipeline handed out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,13 @@ def test_what_was_looked_at_comes_back(tmp_path: Path) -> None:
     below = saved(tmp_path).background
 
     assert [list(region) for region in (*below.seen, *below.not_seen)] == [[0, 0, 8, 8], [8, 0, 8, 8]]
+
+
+def test_a_turned_grid_comes_back(tmp_path: Path) -> None:
+    grid = saved(tmp_path, replace(GRID, turned=30.5)).layers[0]
+
+    assert isinstance(grid, Grid)
+    assert grid.turned == 30.5
 
 
 def test_an_empty_grid_comes_back(tmp_path: Path) -> None:

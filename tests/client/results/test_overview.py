@@ -1,5 +1,6 @@
 """The picture of a slide: each kind of layer in its place, to be seen on any slide, and with what it means."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,35 @@ def test_the_border_of_the_tissue_is_faint_and_in_place(tmp_path: Path, side: in
     assert columns.min() == pytest.approx(10 * px, abs=1)
     assert columns.max() == pytest.approx(20 * px - 1, abs=1)
     assert np.ptp(rows) == pytest.approx(10 * px - 1, abs=1)
+
+
+@pytest.mark.parametrize(("side", "is_written"), [(400, True), (300, True), (200, False)])
+def test_values_are_written_in_letters_that_fit_or_not_at_all(side: int, is_written: bool) -> None:
+    drawn = canvas(100, 100, 1000)
+    drawn.image[:] = 0
+    draw_grid(drawn, Grid("value", np.array([[0.534]], np.float32), (0, 0, side, side), (0, 1)))
+
+    assert bool((drawn.image == 255).all(axis=2).any()) == is_written
+
+
+@pytest.mark.parametrize("turned", [0, 90, 30])
+def test_a_turned_grid_tints_its_regions_and_nothing_else(turned: float) -> None:
+    drawn, grid = canvas(200, 200, 200), Grid("value", np.zeros((1, 2), np.float32), (100, 60, 40, 40), (0, 1))
+    grid = replace(grid, turned=turned)
+    draw_grid(drawn, grid)
+
+    tinted = (drawn.image != 255).any(axis=2)
+    for column in range(2):
+        x, y = grid.l0_outline(0, column).mean(axis=0) * drawn.scale
+        assert tinted[int(y) + 12, int(x) + 12]
+    assert tinted.sum() == pytest.approx(2 * 40 * 40 * drawn.scale**2, rel=0.05)
+
+
+def test_without_a_scale_there_is_no_bar_and_without_a_search_no_border_of_tissue(tmp_path: Path) -> None:
+    known = written(tmp_path / "a.png", 300, 200, [])
+    unknown = written(tmp_path / "b.png", 300, 200, [], mpp=float("nan"), tissue=None)
+
+    assert known.shape == unknown.shape
+    bottom = unknown[-20:]
+    assert (bottom == bottom[0, 0]).all()
+    assert not (known[-20:] == known[-1, 0]).all()

@@ -113,3 +113,20 @@ def test_a_click_finds_the_value_and_its_region() -> None:
 def test_a_grid_without_a_place_is_refused() -> None:
     with pytest.raises(ValueError, match="score: the first region"):
         DrawnGrid(Grid("score", np.ones((2, 2), np.float32), (np.nan, 0, 9, 9), (0, 1)), SIZE)
+
+
+@pytest.mark.parametrize("turned", [90.0, 30.0])
+def test_a_turned_grid_is_seen_and_found_where_it_lies(turned: float) -> None:
+    values = np.array([[0.2, 0.4, np.nan], [0.6, 0.8, 1.0]], np.float32)
+    grid = Grid("score", values, (200, 50, 40, 40), (0, 1), "", turned)
+    image, layer = shown(grid, 0, (400, 300)), DrawnGrid(grid, (400, 300))
+
+    for row, column in np.ndindex(values.shape):
+        x, y = grid.l0_outline(row, column).mean(axis=0).tolist()
+        found = layer.at(x, y)
+        if np.isnan(values[row, column]):
+            assert (image[int(y), int(x), 3], found) == (0, [])
+        else:
+            assert image[int(y), int(x)].tolist() == [*colours_of(values[row, column], (0, 1)).tolist(), 255]
+            assert [each.numbers for each in found] == [{"": pytest.approx(values[row, column], abs=1e-6)}]
+    assert (image[..., 3] > 0).sum() == pytest.approx(5 * 40 * 40, rel=0.02)

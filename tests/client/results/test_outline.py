@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.ops import unary_union
 
-from histoserve.client.pipelines.tissue.outline import parts_of
+from histoserve.client.results.outline import parts_of
 
 
 def squares(picture: str) -> np.ndarray:
