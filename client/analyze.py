@@ -159,6 +159,8 @@ def analyze(
             findings = Findings(order.pipeline, session.rows.words(found), session.rows.layers())
             seen = _seen(slide, plan, plan.thumbnail_of(slide, LONGEST_PX, READERS), resolution.mpp, session)
             write_files(folder.path, slide, seen, findings)
+        if unseen := plan.warning():
+            slide.warnings.append(unseen)
         result = {
             "schema": SCHEMA,
             "histoserve": client_version(),

@@ -19,6 +19,9 @@ from histoserve.client.thumbnail import thumbnail_of
 from histoserve.client.tissue import Tissue, all_of, find_tissue
 from histoserve.client.work import Work, batch_for
 
+UNSEEN = 0.01
+"""Part of the tissue that may be unseen without a word."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -48,6 +51,18 @@ class Plan:
     def described(self) -> dict[str, Any]:
         """What was done to the picture, in `result.json`."""
         return {**self.picture.described(), "left_over": list(self.left_over)}
+
+    def warning(self) -> str | None:
+        """That tissue lies where the border would cut a tile, so that no tile shows it; None for hardly any."""
+        if not (self.work.contract.whole_tiles and self.tissue.is_sought):
+            return None
+        mm2 = self.tissue.mm2((0, 0, *self.picture.slide.l0_size))
+        unseen = mm2 - sum(self.tissue.mm2(tile.core) for tile in self.work.tiles)
+        if unseen <= UNSEEN * mm2:
+            return None
+        return (
+            f"{unseen:.2g} of {mm2:.2g} mm² of tissue were not looked at: tiles that the border would cut are left out."
+        )
 
     def thumbnail_of(self, slide: Slide, longest: int, threads: int) -> RGB:
         """The whole original, its longer side at most `longest` px; raises SlideError if nothing can be read."""

@@ -183,7 +183,7 @@ NOTHING: dict[str, np.ndarray] = {
     "smaller than a tile": slide_of("s")[:100, :90],
     "as narrow as no tile": slide_of("ssss")[: TILE_PX - 1],
     "without tissue": slide_of("... ..."),
-    "tissue at the border alone": np.pad(slide_of(".."), ((0, 60), (0, 60), (0, 0)), constant_values=60),
+    "tissue at the border alone": slide_of("... ..s")[: 2 * TILE_PX - 28, : 3 * TILE_PX - 28],
     "one pixel": slide_of("s")[:1, :1],
 }
 """Slides of which no tile is analysed."""
@@ -197,6 +197,8 @@ def test_a_slide_without_any_tile_has_no_class_and_says_so(analysed: Any, tmp_pa
     assert code == 0, told
     assert (result["result"]["class"], result["result"]["probability"], result["result"]["regions"]) == (None, None, [])
     assert result["tiles"]["planned"] == 0
+    unseen = [each for each in result["slide"]["warnings"] if "were not looked at: tiles that the border" in each]
+    assert bool(unseen) == (name != "without tissue")
     assert "that does not mean normal" in json.loads((folder / "layers.json").read_text())["layers"][1]["said"]
 
 
