@@ -28,6 +28,8 @@ POOLED = (2, 4, 7, 10)
 LAYERS = len(CHANNELS)
 HIDDEN, ANSWERS = 512, 2
 """Of each classifier: what it computes with, and "other cell" or "lesion cell" ([0069])."""
+FOLLOWING, LEAST_DEVIATION, FARTHEST = 0.05, 1e-3, 8.0
+"""Of a classifier's scale: the part of it that a batch changes, what no deviation is under, and where it is cut."""
 
 
 def channels_of(width: float) -> list[int]:
@@ -49,9 +51,34 @@ CONVOLUTIONS = tuple(number for number, layer in enumerate(features_of([1] * LAY
 """Their numbers among the features: 0, 2, 5, …, 28."""
 
 
+class Scale(nn.Module):
+    """Each input with mean 0 and deviation 1 over the regions of training, in a batch or, later, of all of them.
+
+    Activations of a network from Caffe reach thousands, those of a new one do not reach 1. Batch normalisation would
+    keep variances, which are then beyond float16.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, inputs: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("deviation", torch.ones(inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs) → the same, cut at ±`FARTHEST`: other stains shall not end far from all that was seen."""
+        mean, deviation = self.mean, self.deviation
+        if self.training:
+            mean, deviation = x.mean(0), x.std(0, correction=0)
+            self.mean.lerp_(mean.detach(), FOLLOWING)
+            self.deviation.lerp_(deviation.detach(), FOLLOWING)
+        return ((x - mean) / (deviation + LEAST_DEVIATION)).clamp(-FARTHEST, FARTHEST)
+
+
 def classifier_of(inputs: int) -> nn.Sequential:
     """One of the fourteen."""
-    return nn.Sequential(nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, ANSWERS))
+    return nn.Sequential(Scale(inputs), nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, ANSWERS))
 
 
 class SpreadNetwork(nn.Module):

@@ -10,6 +10,7 @@ from histoserve.export.spread.loss import losses
 from histoserve.export.spread.network import (
     CHANNELS,
     LAYERS,
+    Scale,
     SpreadNetwork,
     SpreadRegions,
     channels_of,
@@ -63,9 +64,23 @@ def test_a_tap_is_what_follows_a_relu_averaged() -> None:
 def test_every_classifier_has_512_hidden_units_and_two_answers() -> None:
     net = SpreadNetwork()
 
-    shapes = [[tuple(each.weight.shape) for each in (net[0], net[2])] for net in (*net.classifiers, net.combine)]
+    shapes = [[tuple(each.weight.shape) for each in (net[1], net[3])] for net in (*net.classifiers, net.combine)]
 
     assert shapes == [[(512, inputs), (2, 512)] for inputs in (*CHANNELS, LAYERS)]
+
+
+def test_activations_of_any_size_come_to_one_scale() -> None:
+    scale = Scale(2)
+    seen = torch.stack((torch.randn(400) * 3000 + 9000, torch.randn(400) * 0.1), 1)
+
+    for _ in range(100):
+        scale(seen)
+    found = scale.eval()(seen)
+
+    torch.testing.assert_close(found.mean(0), torch.zeros(2), atol=0.05, rtol=0)
+    torch.testing.assert_close(found.std(0), torch.ones(2), atol=0.05, rtol=0)
+    assert scale(torch.full((1, 2), 1e9)).tolist() == [[8, 8]]
+    assert all(each.half().isfinite().all() for each in scale.state_dict().values())
 
 
 def test_the_last_classifier_trains_no_other_and_each_layer_its_own() -> None:
@@ -78,7 +93,7 @@ def test_the_last_classifier_trains_no_other_and_each_layer_its_own() -> None:
     net.zero_grad()
     each[4].backward()
     assert {name for name in trained(net) if "weight" in name} == {
-        *(f"classifiers.4.{layer}.weight" for layer in (0, 2)),
+        *(f"classifiers.4.{layer}.weight" for layer in (1, 3)),
         *(f"features.{convolution}.weight" for convolution in (0, 2, 5, 7, 10)),
     }
 
@@ -115,7 +130,7 @@ def test_weights_say_which_width_they_have() -> None:
     ("change", "words"),
     [
         (lambda state: [state.pop(name) for name in list(state) if "classifiers" in name], "without classifiers"),
-        (lambda state: state.update({"combine.2.weight": torch.zeros(1, 512)}), "combine.2.weight"),
+        (lambda state: state.update({"combine.3.weight": torch.zeros(1, 512)}), "combine.3.weight"),
         (lambda state: state.update({"features.5.weight": torch.zeros(9, 4, 3, 3)}), "features.5.bias"),
     ],
 )
