@@ -29,7 +29,7 @@ LAYERS = len(CHANNELS)
 HIDDEN, ANSWERS = 512, 2
 """Of each classifier: what it computes with, and "other cell" or "lesion cell" ([0069])."""
 FOLLOWING, LEAST_DEVIATION, FARTHEST = 0.05, 1e-3, 8.0
-"""Of a classifier's scale: the part of it that a batch changes, what no deviation is under, and where it is cut."""
+"""Of a classifier's scale: the part of it that a batch changes at least, what no deviation is under, and where it is cut."""
 
 
 def channels_of(width: float) -> list[int]:
@@ -60,19 +60,23 @@ class Scale(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    batches: Tensor
 
     def __init__(self, inputs: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("deviation", torch.ones(inputs))
+        self.register_buffer("batches", torch.tensor(0))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs) → the same, cut at ±`FARTHEST`: other stains shall not end far from all that was seen."""
         mean, deviation = self.mean, self.deviation
         if self.training:
             mean, deviation = x.mean(0), x.std(0, correction=0)
-            self.mean.lerp_(mean.detach(), FOLLOWING)
-            self.deviation.lerp_(deviation.detach(), FOLLOWING)
+            self.batches += 1
+            part = max(FOLLOWING, 1 / int(self.batches))
+            self.mean.lerp_(mean.detach(), part)
+            self.deviation.lerp_(deviation.detach(), part)
         return ((x - mean) / (deviation + LEAST_DEVIATION)).clamp(-FARTHEST, FARTHEST)
 
 

@@ -73,12 +73,12 @@ def test_activations_of_any_size_come_to_one_scale() -> None:
     scale = Scale(2)
     seen = torch.stack((torch.randn(400) * 3000 + 9000, torch.randn(400) * 0.1), 1)
 
-    for _ in range(100):
-        scale(seen)
+    for part in seen.split(40):
+        scale(part)
     found = scale.eval()(seen)
 
-    torch.testing.assert_close(found.mean(0), torch.zeros(2), atol=0.05, rtol=0)
-    torch.testing.assert_close(found.std(0), torch.ones(2), atol=0.05, rtol=0)
+    torch.testing.assert_close(found.mean(0), torch.zeros(2), atol=0.1, rtol=0)
+    torch.testing.assert_close(found.std(0), torch.ones(2), atol=0.1, rtol=0)
     assert scale(torch.full((1, 2), 1e9)).tolist() == [[8, 8]]
     assert all(each.half().isfinite().all() for each in scale.state_dict().values())
 
