@@ -29,7 +29,7 @@ LAYERS = len(CHANNELS)
 HIDDEN, ANSWERS = 512, 2
 """Of each classifier: what it computes with, and "other cell" or "lesion cell" ([0069])."""
 FOLLOWING, LEAST_DEVIATION, FARTHEST = 0.05, 1e-3, 8.0
-"""Of a classifier's scale: the part of it that a batch changes at least, what no deviation is under, and where it is cut."""
+"""Of a classifier's scale: the least part that a batch changes of it, the least deviation, and where it is cut."""
 
 
 def channels_of(width: float) -> list[int]:
