@@ -105,7 +105,8 @@ class SpreadNetwork(nn.Module):
 
     @property
     def channels(self) -> list[int]:
-        return [self.features.get_submodule(str(number)).weight.shape[0] for number in CONVOLUTIONS]
+        """Of the 13 convolutions."""
+        return [layer.out_channels for layer in self.features if isinstance(layer, nn.Conv2d)]
 
     def taps(self, x: Tensor) -> list[Tensor]:
         """Standardised RGB (N, 3, H, W) → the 13 activations, each averaged over its pixels: (N, channels)."""

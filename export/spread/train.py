@@ -69,7 +69,8 @@ def network_to_train(width: float | None, weights: Path | None, fixed: bool) -> 
 def loss(network: SpreadNetwork, batch: tuple[Tensor, Tensor]) -> Tensor:
     """The mean of the fourteen, so that a step's length does not depend on their number."""
     image, share = batch
-    return losses(*network(STANDARDISE(image)), share).mean()
+    layers, value = network(STANDARDISE(image))
+    return losses(layers, value, share).mean()
 
 
 def train(
