@@ -6,6 +6,7 @@ Folds are by tile: no tile is in training and in test. Every row is said twice, 
 test tile changed.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,4 +170,7 @@ def _named(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    typer.run(real)
+    try:
+        typer.run(real)
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.phantom.lesion.share import Cells, cells_of
+from histoserve.phantom.lesion.share import Cells, cells_in
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,13 @@ def read_truth(path: Path) -> Truth:
     if not path.is_file():
         raise ValueError(f"no truth at {path}, where `histoserve phantom --kind spread --truth` should have written it")
     try:
-        header = json.loads(path.read_text(encoding="utf-8"))["phantom"]
+        # 50 MB of outlines a slide: read once.
+        content = json.loads(path.read_text(encoding="utf-8"))
+        header = content["phantom"]
         if header["kind"] != "spread":
             raise ValueError(f"it is of a {header['kind']} phantom, wanted one of --kind spread")
         direction = None if header["direction"] is None else np.array(header["direction"], np.float64)
-        return Truth(header["pattern"], direction, header["stains"], float(header["mpp"]), cells_of(path))
+        cells = cells_in(content["features"])
+        return Truth(header["pattern"], direction, header["stains"], float(header["mpp"]), cells)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the truth that was wanted: {error}") from error
