@@ -21,7 +21,14 @@ def write_truth(path: Path, lesion: list[list[int]], **header: object) -> None:
         for x, count in enumerate(row)
         for n in range(CELLS)
     ]
-    known = {"kind": "spread", "pattern": "directed", "direction": [1.0, 0.0], "stains": "training", "mpp": 1.0}
+    known: dict[str, object] = {
+        "kind": "spread",
+        "pattern": "directed",
+        "direction": [1.0, 0.0],
+        "stains": "training",
+        "mpp": 1.0,
+    }
+    known["size"] = [SIDE * len(lesion[0]), SIDE * len(lesion)]
     path.write_text(json.dumps({"phantom": known | header, "features": features}))
 
 
@@ -32,11 +39,13 @@ def write_slide(path: Path, lesion: list[list[int]]) -> None:
     cv2.imwrite(str(path), np.dstack([np.full_like(red, 250), red, red]))
 
 
-def write_result(out: Path, slide: Path, values: list[list[float | None]], **result: object) -> None:
-    """As `analyze` leaves it in `out`."""
+def write_result(
+    out: Path, slide: Path, values: list[list[float | None]], *, column: int = 0, **result: object
+) -> None:
+    """As `analyze` leaves it in `out`, of a raster that begins in this column."""
     folder = out / slide.stem / "spread"
     folder.mkdir(parents=True)
-    grid = {"kind": "grid", "title": "value", "values": values, "first": [0, 0, SIDE, SIDE]}
+    grid = {"kind": "grid", "title": "value", "values": values, "first": [column * SIDE, 0, SIDE, SIDE]}
     (folder / "layers.json").write_text(json.dumps({"layers": [grid] if values else []}))
     extent = {"mm2_lesion": 0.0, "mm2_reached": 0.0, "farthest_um": 0.0}
     content = {

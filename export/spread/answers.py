@@ -28,14 +28,19 @@ def as_served(result: Result) -> Answer:
     return Answer(result.direction, result.farthest_um, result.mm2, result.value.astype(np.float64))
 
 
-def by_values(value: NDArray[np.float64], result: Result, mpp: float) -> Answer:
-    """The stage's rules, as they were served, on other values of the raster (rows, columns), NaN for none."""
+def by_values(
+    value: NDArray[np.float64], result: Result, mpp: float, l0_first: tuple[float, ...] | None = None
+) -> Answer:
+    """The stage's rules, as they were served, on other values (rows, columns), NaN for none.
+
+    Of the result's raster, or of one that begins with the region `l0_first`.
+    """
     known = np.isfinite(value)
     if not known.any():
         return Answer(None, 0.0, (0.0, 0.0), value)
     found = spread_slide(
         value[known].astype(np.float32),
-        regions_at(known, result.l0_first),
+        regions_at(known, l0_first or result.l0_first),
         np.array([mpp], np.float32),
         np.zeros((1, 1), np.int32),
         **result.rules,

@@ -4,6 +4,7 @@ Beside the network stand another one, its 13th layer alone, the mean haematoxyli
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,6 @@ from typer import Option
 from histoserve.export.options import Labelled, Results
 from histoserve.export.rooms import graphs_of
 from histoserve.export.served_pictures import served_pictures
-from histoserve.export.shares import shares_on
 from histoserve.export.spread import network as network_module
 from histoserve.export.spread.answers import as_served, by_values
 from histoserve.export.spread.figures import Scored, figures, groups
@@ -80,7 +80,8 @@ def _scored(
 ) -> tuple[Scored, NDArray[np.float64]]:
     """Also the haematoxylin of each region, (rows, columns)."""
     truth, result = read_truth(data / f"{name}.geojson"), read_result(folder)
-    shares = shares_on(truth.cells, result.l0_first, (result.value.shape[0], result.value.shape[1]))
+    shares = truth.shares(result.l0_first, (result.value.shape[0], result.value.shape[1]))
+    everywhere, first = truth.all_shares(result.l0_first)
     pictures = served_pictures(data / result.slide_name, result.content, result.regions, TILE_PX)
     answers = {NETWORK: as_served(result)}
     for way, other in others.items():
@@ -88,7 +89,9 @@ def _scored(
     if network is not None:
         layer = values_of(network, pictures)[1][:, -1] if len(pictures) else np.empty(0)
         answers[LAYER] = by_values(_on_raster(layer, result), result, truth.mpp)
-    slide = Scored(truth, result.l0_first[2] * truth.mpp, shares, by_values(shares, result, truth.mpp), answers)
+    # Lesion where nothing was analysed was missed.
+    true = by_values(everywhere, result, truth.mpp, first)
+    slide = Scored(truth, result.l0_first[2] * truth.mpp, shares, replace(true, value=shares), answers)
     return slide, _on_raster(haematoxylin(pictures), result)
 
 

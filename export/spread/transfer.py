@@ -84,7 +84,7 @@ def train_from_nothing(channels: Sequence[int], seen: Patches, held: Patches, ep
     training = Training(
         SpreadNetwork(channels),
         batches=partial(_batches, seen),
-        steps=-(-len(seen.share) // BATCH),
+        steps=_steps(seen),
         loss=loss,
         score=partial(_figures, held=Held(held.images, held.share)),
         rate=RATE,
@@ -93,15 +93,18 @@ def train_from_nothing(channels: Sequence[int], seen: Patches, held: Patches, ep
     return network_from_weights(weights_from_file(fit(training, epochs, out))).eval()
 
 
+def _steps(patches: Patches) -> int:
+    return -(-len(patches.share) // BATCH)
+
+
 def _figures(network: SpreadNetwork, held: Held) -> dict[str, float]:
     return figures(network, held)
 
 
 def _batches(patches: Patches, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
     random = np.random.default_rng((2, epoch))
-    order = random.permutation(len(patches.share))
-    for first in range(0, len(order), BATCH):
-        numbers = order[first : first + BATCH]
+    # Of nearly one size: of a last batch of one patch no scale could be told.
+    for numbers in np.array_split(random.permutation(len(patches.share)), _steps(patches)):
         images = [cover_patch(varied(patches.images[n], random), random) for n in numbers]
         yield torch.from_numpy(np.stack(images)), torch.from_numpy(patches.share[numbers]).float()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.export.shares import shares_on
 from histoserve.phantom.lesion.share import Cells, cells_in
 
 
@@ -21,7 +22,22 @@ class Truth:
     stains: str
     """The range that its dyes were drawn from."""
     mpp: float
+    size: tuple[int, int]
+    """Width and height, level-0 px."""
     cells: Cells
+
+    def shares(self, l0_first: tuple[float, ...], shape: tuple[int, int]) -> NDArray[np.float64]:
+        """Lesion cells ÷ all cells of each region of a raster, (rows, columns); NaN where there is no cell."""
+        return shares_on(self.cells, l0_first, shape)
+
+    def all_shares(self, l0_first: tuple[float, ...]) -> tuple[NDArray[np.float64], tuple[float, ...]]:
+        """The same of the whole slide, on the raster that `l0_first` is of, and the region that this begins with."""
+        sides, place = np.array(l0_first[2:]), np.array(l0_first[:2])
+        before = np.ceil(place / sides)
+        first = place - before * sides
+        columns, rows = np.ceil((np.array(self.size) - first) / sides).astype(int).tolist()
+        whole = (*first.tolist(), *l0_first[2:])
+        return shares_on(self.cells, whole, (rows, columns)), whole
 
 
 def read_truth(path: Path) -> Truth:
@@ -36,6 +52,7 @@ def read_truth(path: Path) -> Truth:
             raise ValueError(f"it is of a {header['kind']} phantom, wanted one of --kind spread")
         direction = None if header["direction"] is None else np.array(header["direction"], np.float64)
         cells = cells_in(content["features"])
-        return Truth(header["pattern"], direction, header["stains"], float(header["mpp"]), cells)
+        width, height = header["size"]
+        return Truth(header["pattern"], direction, header["stains"], float(header["mpp"]), (width, height), cells)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the truth that was wanted: {error}") from error

@@ -77,7 +77,8 @@ def _of_hdf5(path: Path) -> list[Kernel]:
     found: dict[str, dict[int, np.ndarray]] = {}
 
     def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer"):
+        # VGG16's fully connected layers are half a gigabyte of two axes.
+        if isinstance(item, h5py.Dataset) and item.ndim in (1, 4) and not name.startswith("optimizer"):
             found.setdefault(name.rpartition("/")[0], {})[item.ndim] = item[()]
 
     try:
@@ -95,8 +96,8 @@ def _of_onnx(path: Path) -> list[Kernel]:
     try:
         model = onnx.load(path)
         tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    except (DecodeError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is no ONNX graph, or a damaged one") from error
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ValueError(f"{path} is no ONNX graph, or a damaged one, or its tensors stand elsewhere") from error
     if model.producer_name == "pytorch":
         raise ValueError(f"{path} was written by PyTorch, so is not of Caffe's origin: give the .pth that it is from")
     return list(_kernels(model.graph.node, tensors))

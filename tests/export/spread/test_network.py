@@ -83,6 +83,16 @@ def test_activations_of_any_size_come_to_one_scale() -> None:
     assert all(each.half().isfinite().all() for each in scale.state_dict().values())
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_layer_that_says_nothing_harms_no_training(count: int) -> None:
+    network = SpreadNetwork(NARROW)
+    torch.nn.init.constant_(network.features[2].bias, -100.0)
+
+    losses(*network(torch.randn(count, 3, 32, 32)), torch.rand(count)).mean().backward()
+
+    assert all(each.grad.isfinite().all() for each in network.parameters())
+
+
 def test_the_last_classifier_trains_no_other_and_each_layer_its_own() -> None:
     net = network()
     each = losses(*net(torch.randn(2, 3, 64, 64)), torch.tensor([0.0, 1.0]))

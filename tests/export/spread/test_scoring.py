@@ -92,6 +92,28 @@ def test_a_slide_of_which_nothing_was_analysed_counts(tmp_path: Path) -> None:
     assert figures["direction within 30°"] == 0
 
 
+def test_lesion_that_was_not_analysed_was_missed(slide: Path) -> None:
+    # Without the last column, of which one region was reached, and with a region that could not be read.
+    values: list[list[float | None]] = [row[:3] for row in SHARES]
+    values[1][2] = None
+    write_result(slide.parent, slide, values, extent=EXACT | {"mm2_reached": 5 * MM2})
+
+    found = score(slide.parent, slide.parent)
+
+    assert found[NETWORK]["reached off by, regions"] == pytest.approx(1)
+    assert found[NETWORK]["Spearman of value"] == pytest.approx(1)
+    assert found[TRUTH]["reached off by, regions"] == 0
+
+
+def test_a_raster_that_begins_beside_the_corner_is_compared_in_place(slide: Path) -> None:
+    write_result(slide.parent, slide, [row[1:] for row in SHARES], column=1)
+
+    figures = score(slide.parent, slide.parent)[NETWORK]
+
+    assert figures["Spearman of value"] == pytest.approx(1)
+    assert figures["lesion off by, regions"] == pytest.approx(2)
+
+
 def test_haematoxylin_is_blue_and_eosin_none() -> None:
     blue, pink, white = (np.full((1, 2, 2, 3), colour, np.uint8) for colour in ((90, 80, 160), (230, 120, 200), 255))
 

@@ -89,6 +89,13 @@ def onnx_graph(path: Path, made: list[Kernel], producer: str = "tf2onnx") -> Non
     onnx.save(model, path)
 
 
+def elsewhere(path: Path) -> None:
+    """Kernels are in another file, which is not there."""
+    onnx_graph(path, kernels())
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="gone.bin", size_threshold=0)
+    path.with_name("gone.bin").unlink()
+
+
 def taps_of(path: Path, image: Tensor) -> list[Tensor]:
     network = SpreadNetwork(CHANNELS)
     network.load_state_dict(extractor_from_file(path), strict=False)
@@ -149,6 +156,7 @@ def test_convolutions_alone_are_not_served(tmp_path: Path) -> None:
         (lambda path: keras_in_one_row(path, kernels()[:12]), "a.h5", "holds 12 convolutions"),
         (lambda path: onnx_graph(path, kernels(), "pytorch"), "a.onnx", "written by PyTorch"),
         (lambda path: onnx_graph(path, kernels()[1:]), "a.onnx", "holds 12 convolutions"),
+        (elsewhere, "a.onnx", "no ONNX graph, or a damaged one"),
         (lambda path: keras_in_one_row(path, [*kernels()[:12], kernels()[0]]), "a.h5", "convolution 13 is"),
         (lambda path: keras_in_one_row(path, [(w, b * np.nan) for w, b in kernels()]), "a.h5", "NaN or infinity"),
     ],
