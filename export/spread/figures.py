@@ -47,9 +47,10 @@ def figures(slides: Sequence[Scored], way: str) -> dict[str, float]:
 def groups(slides: Sequence[Scored]) -> dict[str, list[Scored]]:
     """All, by stains, by pattern."""
     found = {"all": list(slides)}
-    for kind, of in (("stains", lambda slide: slide.truth.stains), ("spread", lambda slide: slide.truth.pattern)):
-        for name in sorted({of(slide) for slide in slides}):
-            found[f"{kind}: {name}"] = [slide for slide in slides if of(slide) == name]
+    for slide in sorted(slides, key=lambda each: each.truth.stains):
+        found.setdefault(f"stains: {slide.truth.stains}", []).append(slide)
+    for slide in sorted(slides, key=lambda each: each.truth.pattern):
+        found.setdefault(f"spread: {slide.truth.pattern}", []).append(slide)
     return found
 
 

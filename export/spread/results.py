@@ -71,7 +71,7 @@ def read_result(folder: Path) -> Result:
         content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         layers = json.loads((folder / "layers.json").read_text(encoding="utf-8"))["layers"]
         grids = (layer for layer in layers if layer["kind"] == "grid" and layer["title"] == "value")
-        grid = next(grids, {"values": np.empty((0, 0)), "first": (0, 0, 1, 1)})
+        grid: dict[str, Any] = next(grids, {"values": np.empty((0, 0)), "first": (0, 0, 1, 1)})
         result, parameters = content["result"], content["pipeline"]["parameters"]
         extent, direction = result["extent"], result["main_direction"]
         if extent["farthest_um"] is None:
