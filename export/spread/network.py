@@ -54,7 +54,7 @@ CONVOLUTIONS = tuple(number for number, layer in enumerate(features_of([1] * LAY
 class Scale(nn.Module):
     """Each input with mean 0 and deviation 1 over the regions of training, in a batch or, later, of all of them.
 
-    Activations of a network from Caffe reach thousands, those of a new one do not reach 1. Batch normalisation would
+    Activations of a network from Caffe reach 1,500, those of a new one do not reach 1. Batch normalisation would
     keep variances, which are then beyond float16.
     """
 
