@@ -65,7 +65,8 @@ def table(slides: Sequence[Scored]) -> Table:
     ways = list(slides[0].answers)
     made = Table(title="Direction, extent and values of spread against their truth")
     for column in ("slides", "", "by", *figures(slides, ways[0])):
-        made.add_column(column, justify="left" if column in ("slides", "by") else "right", no_wrap=column == "by")
+        named = column in ("slides", "by")
+        made.add_column(column, justify="left" if named else "right", no_wrap=named)
     for name, group in groups(slides).items():
         for way in ways:
             first = way == ways[0]

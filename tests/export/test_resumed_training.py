@@ -142,5 +142,5 @@ def test_an_interruption_while_slides_are_drawn_is_told_too(tmp_path: Path, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr(nuclei, "train", interrupt)
-    with pytest.raises(KeyboardInterrupt, match="^what was finished is kept; the same command goes on there"):
+    with pytest.raises(KeyboardInterrupt, match=r"^what was finished is kept; the same command goes on there"):
         train_command("nuclei", tmp_path)
