@@ -40,7 +40,7 @@ KNOWN = {
     "known: histogram, ridge regression": (0.190, 0.81, 0.260, 0.64),
     "known: averaged activations of VGG16": (0.167, 0.80, 0.192, 0.77),
 }
-"""Published with the task, by others; their change of stain is not told to the last detail."""
+"""Measured before, on the same patches; how stains were changed then is not known to the last detail."""
 HEADINGS = ("mean error", "Spearman", "mean error, other stains", "Spearman, other stains")
 
 Given = Annotated[list[str] | None, typer.Option("--weights", metavar="NAME=FILE", help="A VGG16 to start from.")]

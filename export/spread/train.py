@@ -37,7 +37,8 @@ SEEDS = 100_000
 STANDARDISE = Standardise()
 
 Width = Annotated[
-    float | None, Option(help=f"Channels, relative to VGG16's; {NARROW}, or with --weights what these have.")
+    float | None,
+    Option(min=0.01, max=2, help=f"Channels, relative to VGG16's; {NARROW}, or with --weights what these have."),
 ]
 Weights = Annotated[
     Path | None,
@@ -47,7 +48,7 @@ Fixed = Annotated[bool, Option("--fixed", help="Train the classifiers alone, on 
 Slides = Annotated[int, Option(min=5, help="Phantom slides to draw.")]
 Regions = Annotated[int, Option(min=1, help="Looks at regions, an epoch.")]
 Dyes = Annotated[float, Option(min=0, max=1, help="By how much stains are varied; the document does not.")]
-Rate = Annotated[float, Option(help="The highest learning rate.")]
+Rate = Annotated[float, Option(min=0, help="The highest learning rate.")]
 
 
 def network_to_train(width: float | None, weights: Path | None, fixed: bool) -> SpreadNetwork:

@@ -86,7 +86,7 @@ def train_from_nothing(channels: Sequence[int], seen: Patches, held: Patches, ep
         batches=partial(_batches, seen),
         steps=_steps(seen),
         loss=loss,
-        score=partial(_figures, held=Held(held.images, held.share)),
+        score=partial(figures, held=Held(held.images, held.share)),
         rate=RATE,
         made_of={"channels": list(channels), "patches": len(seen.share)},
     )
@@ -95,10 +95,6 @@ def train_from_nothing(channels: Sequence[int], seen: Patches, held: Patches, ep
 
 def _steps(patches: Patches) -> int:
     return -(-len(patches.share) // BATCH)
-
-
-def _figures(network: SpreadNetwork, held: Held) -> dict[str, float]:
-    return figures(network, held)
 
 
 def _batches(patches: Patches, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
