@@ -4,6 +4,8 @@
 # make score-peakmap   the served slide classes of phantom smears     (SMEARS=100: how many, SMEAR=… : what phantoms)
 # make score-tissue    the served slide classes and tiles of phantom slides, every second one with stains never trained on
 #                      (LESIONS=60: how many, LESION=… : what phantoms, OTHER=NAME=RESULTS : another network's, TRAINING=…)
+# make score-spread    the served directions, extents and values of phantom slides, likewise     (SPREADS=60, SPREAD=…,
+#                      OTHER=… as above; REAL=1: of CoNSeP's patches instead, GIVEN="NAME=FILE …": VGG16s to start from)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 # make browser    what the tests of the page need of the system
@@ -18,19 +20,25 @@ IN ?= out/smears
 LESIONS ?= 60
 LESION ?= --size 4000x4000 --mpp 1
 LESIONS_IN ?= out/lesions
+SPREADS ?= 60
+SPREAD ?= --size 4000x4000 --mpp 1
+SPREADS_IN ?= out/spreads
+# Of the network that is served, for its 13th layer alone.
+SPREAD_WEIGHTS ?= $(wildcard export/spread/weights.pt)
 # Where `train tissue -o out/tissue` leaves its slides; without them, no hand-made features are measured.
 TRAINING ?= out/tissue/slides
 # Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
 PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
 SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
 LESION_FILES = $(patsubst %,$(LESIONS_IN)/%.tiff,$(shell seq $(LESIONS)))
+SPREAD_FILES = $(patsubst %,$(SPREADS_IN)/%.tiff,$(shell seq $(SPREADS)))
 BY_HAND = $(if $(wildcard $(TRAINING)),--training $(TRAINING) --by-hand $(LESIONS_IN)/by_hand.npz)
 # The tiles that no training of the shipped network saw.
 VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score score-peakmap smears score-tissue lesions test quick lint browser clean
+.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -74,6 +82,23 @@ lesions: $(LESION_FILES)
 $(LESIONS_IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind lesion$(if $(filter %0 %2 %4 %6 %8,$*),:stains=outside) $(LESION) \
+	  --seed $* --truth $(@:.tiff=.geojson)
+
+# The same of spread; with REAL=1 trained and tried on real tissue, which nothing is served for.
+ifdef REAL
+score-spread: .venv/.all
+	$(BIN)/python -m histoserve.export.spread.real --data $(DATA) -o out/consep-spread $(GIVEN:%=--weights %)
+else
+score-spread: spreads
+	$(BIN)/histoserve analyze $(SPREAD_FILES) --pipeline spread -o $(SPREADS_IN)
+	$(BIN)/histoserve score spread $(SPREADS_IN) --data $(SPREADS_IN) $(SPREAD_WEIGHTS:%=--weights %) $(OTHER:%=--other %)
+endif
+
+spreads: $(SPREAD_FILES)
+
+$(SPREADS_IN)/%.tiff: | .venv/.all
+	@mkdir -p $(@D)
+	$(BIN)/histoserve phantom $@ --kind spread$(if $(filter %0 %2 %4 %6 %8,$*),:stains=outside) $(SPREAD) \
 	  --seed $* --truth $(@:.tiff=.geojson)
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.

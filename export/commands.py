@@ -92,7 +92,7 @@ def train(name: str, out: Path, **options: object) -> None:
     try:
         best = room(name, "train").train(out=out, **options)
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"{error or 'what was finished is kept'}; {command}.") from None
+        raise KeyboardInterrupt(f"{str(error) or 'what was finished is kept'}; {command}.") from None
     except OSError as error:
         raise ValueError(f"{error.filename or out}: {error.strerror or error}; mend that, and {command}") from error
     halved = out / f"{name}.pt"

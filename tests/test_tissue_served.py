@@ -179,11 +179,18 @@ def test_no_rows_are_no_class(server: Server) -> None:
     assert server.infer("tissue_slide", none, TIMEOUT_S)["PROBABILITY"].tolist() == [0, 0, 0]
 
 
+def with_tissue_beyond(px: int) -> np.ndarray:
+    """Glass for two whole tiles each way, and tissue in the corner from `px` on, where the border would cut one."""
+    picture = slide_of("... ... ...")[:-28, :-28].copy()
+    picture[px:, px:] = slide_of("s")[0, 0]
+    return picture
+
+
 NOTHING: dict[str, np.ndarray] = {
     "smaller than a tile": slide_of("s")[:100, :90],
     "as narrow as no tile": slide_of("ssss")[: TILE_PX - 1],
     "without tissue": slide_of("... ..."),
-    "tissue at the border alone": slide_of("... ..s")[: 2 * TILE_PX - 28, : 3 * TILE_PX - 28],
+    "tissue at the border alone": with_tissue_beyond(2 * TILE_PX + 30),
     "one pixel": slide_of("s")[:1, :1],
 }
 """Slides of which no tile is analysed."""

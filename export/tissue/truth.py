@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.export.shares import shares_on
 from histoserve.phantom.lesion.share import Cells, cells_in
 
 
@@ -26,15 +27,7 @@ class Truth:
 
         `l0_first` is the region of row 0, column 0: x, y, width, height.
         """
-        rows, columns = shape
-        place = np.floor((self.cells.centroids - l0_first[:2]) / l0_first[2:]).astype(np.int64)
-        inside = ((place >= 0) & (place < (columns, rows))).all(axis=1)
-        at = place[inside, 1] * columns + place[inside, 0]
-        number = np.bincount(at, minlength=rows * columns)
-        lesion = np.bincount(at, self.cells.is_lesion[inside], rows * columns)
-        share = np.full(rows * columns, np.nan)
-        np.divide(lesion, number, out=share, where=number > 0)
-        return share.reshape(rows, columns)
+        return shares_on(self.cells, l0_first, shape)
 
 
 def read_truth(path: Path) -> Truth:

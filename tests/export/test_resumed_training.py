@@ -135,3 +135,12 @@ def test_the_command_says_what_an_interruption_left_and_what_to_do_with_what_was
     monkeypatch.setattr(nuclei, "train", interrupt)
     with pytest.raises(KeyboardInterrupt, match="up to epoch 1 of 2; the same command goes on there"):
         train_command("nuclei", tmp_path, data=tmp_path, epochs=2, seed=0)
+
+
+def test_an_interruption_while_slides_are_drawn_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(out: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nuclei, "train", interrupt)
+    with pytest.raises(KeyboardInterrupt, match=r"^what was finished is kept; the same command goes on there"):
+        train_command("nuclei", tmp_path)
