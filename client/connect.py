@@ -68,6 +68,7 @@ def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], 
 def _local(pipelines: Sequence[str]) -> Iterator[str]:
     # Not needed, and mostly not installed, where the servers are elsewhere.
     try:
+        from histoserve.deploy.local.models import models_of
         from histoserve.deploy.local.serve import installed_repository
         from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
     except ImportError as error:
@@ -77,7 +78,13 @@ def _local(pipelines: Sequence[str]) -> Iterator[str]:
         ) from error
     models = [f"{pipeline}_{part}" for pipeline in pipelines for part in ("tiles", "slide")]
     try:
-        with LocalTriton(installed_repository(), models=models) as triton:
+        repository = installed_repository()
+        if missing := set(models).difference(models_of(repository)):
+            raise WrongUsage(
+                f"The installed model repository lacks {', '.join(sorted(missing))}, or a network that they need: export "
+                "it (histoserve export), or name a server that has them with --server."
+            )
+        with LocalTriton(repository, models=models) as triton:
             yield triton.grpc
     except LocalTritonError as error:
         raise ServerError(str(error)) from error

@@ -16,7 +16,8 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from histoserve.client import servers as servers_module
 from histoserve.client import wire as wire_module
-from histoserve.client.errors import Lost, Refused, ServerError, Unavailable
+from histoserve.client.connect import connect
+from histoserve.client.errors import Lost, Refused, ServerError, Unavailable, WrongUsage
 from histoserve.client.servers import Servers
 from histoserve.client.wire import CHANNEL, Server
 
@@ -203,3 +204,11 @@ def test_a_request_that_is_too_large_is_not_sent_again(behind: tuple[Slow, Proxy
     # Unlike Triton, gRPC itself takes 4 MiB.
     with pytest.raises(Refused, match="larger than max"):
         behind[2].infer("m", {"A": np.zeros(5 * 2**20, np.uint8)}, 10)
+
+
+def test_a_pipeline_that_is_not_installed_is_told_before_a_server_starts() -> None:
+    with (
+        pytest.raises(WrongUsage, match="lacks elsewhere_slide, elsewhere_tiles.*--server"),
+        connect([], ["nuclei", "elsewhere"], 1),
+    ):
+        pass
