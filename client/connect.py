@@ -81,8 +81,8 @@ def _local(pipelines: Sequence[str]) -> Iterator[str]:
         repository = installed_repository()
         if missing := set(models).difference(models_of(repository)):
             raise WrongUsage(
-                f"The installed model repository lacks {', '.join(sorted(missing))}, or a network that they need: export "
-                "it (histoserve export), or name a server that has them with --server."
+                f"The installed model repository lacks {', '.join(sorted(missing))}, or a network that they need: "
+                "export it (histoserve export), or name a server that has them with --server."
             )
         with LocalTriton(repository, models=models) as triton:
             yield triton.grpc

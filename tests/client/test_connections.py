@@ -208,7 +208,7 @@ def test_a_request_that_is_too_large_is_not_sent_again(behind: tuple[Slow, Proxy
 
 def test_a_pipeline_that_is_not_installed_is_told_before_a_server_starts() -> None:
     with (
-        pytest.raises(WrongUsage, match="lacks elsewhere_slide, elsewhere_tiles.*--server"),
+        pytest.raises(WrongUsage, match="lacks elsewhere_slide, elsewhere_tiles, or"),
         connect([], ["nuclei", "elsewhere"], 1),
     ):
         pass
