@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from spread_repository import REPOSITORY, TILE_PX, tiny_repository
+from spread_repository import TILE_PX, tiny_repository
 
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.connect import connect
@@ -56,8 +56,6 @@ def painted(path: Path, values: np.ndarray, side: int, blue: int = 0) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not list(REPOSITORY.glob("spread_*")):
-        pytest.skip("spread is not in the model repository: its network has not been trained")
     repository = tiny_repository(tmp_path_factory.mktemp("repository"))
     with LocalTriton(repository, state=tmp_path_factory.mktemp("state")) as triton:
         yield triton.grpc
