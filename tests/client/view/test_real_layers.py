@@ -1,13 +1,12 @@
 """The real layers above the slide: each where it is, and damaged ones told in words."""
 
 import io
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from opened_page import opened
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -27,16 +26,6 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes | None], str | None]] = {
     "a polygon without a place": (lambda text: text.replace(b"[10.0,10.0]", b"[NaN,1]"), "line 2"),
     "a polygon of words": (lambda text: text.replace(b"[10.0,10.0]", b'["a","b"]'), "line 2"),
 }
-
-
-def opened(client: TestClient) -> Any:
-    """The description once the layers are open."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        said = client.get("/s/0/description.json").json()
-        if said["results"][0]["ready"]:
-            return said
-    raise AssertionError("the layers are never ready")
 
 
 @pytest.mark.parametrize(("damage", "words"), DAMAGED.values(), ids=DAMAGED.keys())

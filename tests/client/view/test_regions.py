@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from client.view.test_real_layers import opened
+from opened_page import opened
 from PIL import Image
 from starlette.testclient import TestClient
 from tissue_wire import MPP, TILE_PX, TissueWire, colours_of
