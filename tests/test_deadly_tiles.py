@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from histoserve.client import analyze as analyze_module
-from histoserve.client import call, cli, session
+from histoserve.client import call, cli, pipelines, session
 from histoserve.client.results.layers import Layer
 from histoserve.deploy.local.triton import LocalTriton
 
@@ -99,7 +99,7 @@ def analyze(
     triton: LocalTriton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[tuple[int, int], tuple[int, int, int]]], tuple[int, dict[str, Any]]]:
     """Exit code and result of a slide of noise, with tiles (row, column) whose first pixel has a colour."""
-    for module in (analyze_module, session, call):
+    for module in (analyze_module, session, call, pipelines):
         monkeypatch.setattr(module, "rows_of", lambda pipeline: Means)
     noise = np.random.default_rng(5).integers((150, 60, 120), (250, 160, 220), (SHAPE[0] * SIDE, SHAPE[1] * SIDE, 3))
 
