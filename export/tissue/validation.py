@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -10,14 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from histoserve.ensemble.tissue.slide import tissue_slide
+from histoserve.export.config import read_config
+from histoserve.export.repository import INSTALLED
 from histoserve.export.standardise import Standardise
 from histoserve.export.tissue.batches import BATCH
 from histoserve.export.tissue.classes import CLASSES, TILE_PX
 from histoserve.export.tissue.slides import SIDE, TILES, KnownSlide
 from histoserve.phantom.lesion.tiles import tile_class
-
-K, THRESHOLD = 10, 0.5
-"""Of the stage `tissue_slide`, whose config has the last word."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,14 @@ def probabilities(network: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.f
 
 
 def _class_of(probability: NDArray[np.float32], slide: Held) -> str:
-    answer = tissue_slide(probability, slide.region, np.zeros((1, 1), np.int32), k=K, threshold=THRESHOLD)
+    k, threshold = _rule()
+    answer = tissue_slide(probability, slide.region, np.zeros((1, 1), np.int32), k=k, threshold=threshold)
     deciding = answer["PROBABILITY"]
-    return CLASSES[0] if 1 - deciding[0] < THRESHOLD else CLASSES[1 + int(deciding[1:].argmax())]
+    return CLASSES[0] if 1 - deciding[0] < threshold else CLASSES[1 + int(deciding[1:].argmax())]
+
+
+@cache
+def _rule() -> tuple[int, float]:
+    """`k` and `threshold` of the installed `tissue_slide`."""
+    parameters = read_config(INSTALLED / "tissue_slide").parameters
+    return int(parameters["k"].string_value), float(parameters["threshold"].string_value)
