@@ -120,11 +120,14 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="gRPC port on loopback; without it 8001.")] = None,
     http_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Without it a free one.")] = None,
     metrics_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Without it a free one.")] = None,
+    pipeline: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Serve it alone, for less memory; may be repeated.")
+    ] = None,
 ) -> None:
     """Runs Triton from the wheel, for this machine only; prints its addresses once it is ready."""
     with _in_words():
         run_server = _lazily("histoserve.deploy.local.serve", "serve", "server")
-    raise typer.Exit(run_server(repository, port, http_port, metrics_port))
+    raise typer.Exit(run_server(repository, port, http_port, metrics_port, pipeline or ()))
 
 
 @app.command()

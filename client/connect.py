@@ -68,7 +68,7 @@ def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], 
 def _local(pipelines: Sequence[str]) -> Iterator[str]:
     # Not needed, and mostly not installed, where the servers are elsewhere.
     try:
-        from histoserve.deploy.local.models import models_of
+        from histoserve.deploy.local.models import LackingModelsError, models_for
         from histoserve.deploy.local.serve import installed_repository
         from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
     except ImportError as error:
@@ -76,15 +76,11 @@ def _local(pipelines: Sequence[str]) -> Iterator[str]:
             f"Without --server a server is started on this machine, which needs more than is installed ({error}): "
             "pip install 'histoserve[server]', or name a running one with --server HOST:PORT."
         ) from error
-    models = [f"{pipeline}_{part}" for pipeline in pipelines for part in ("tiles", "slide")]
     try:
         repository = installed_repository()
-        if missing := set(models).difference(models_of(repository)):
-            raise WrongUsage(
-                f"The installed model repository lacks {', '.join(sorted(missing))}, or a network that they need: "
-                "export it (histoserve export), or name a server that has them with --server."
-            )
-        with LocalTriton(repository, models=models) as triton:
+        with LocalTriton(repository, models=models_for(pipelines, repository)) as triton:
             yield triton.grpc
+    except LackingModelsError as error:
+        raise WrongUsage(f"{error}, or --server names a server that has it.") from error
     except LocalTritonError as error:
         raise ServerError(str(error)) from error

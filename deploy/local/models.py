@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from histoserve.deploy.local.wheel import LocalTritonError
+
+PUBLIC = ("tiles", "slide")
+"""Endings of a pipeline's two models that clients call; each brings the models of its steps."""
 
 
 def models_of(repository: Path) -> list[str]:
@@ -19,6 +23,23 @@ def models_of(repository: Path) -> list[str]:
     if not steps:
         raise LocalTritonError(f"no model in {repository}: expected folders with a config.pbtxt in each")
     return sorted(name for name, parts in steps.items() if parts <= steps.keys())
+
+
+class LackingModelsError(LocalTritonError):
+    """A pipeline is asked for that a repository does not hold whole."""
+
+
+def models_for(pipelines: Iterable[str], repository: Path) -> list[str]:
+    """The two public models of each pipeline. Raises LackingModelsError if one, or what it needs, is not there."""
+    whole = models_of(repository)
+    models = [f"{pipeline}_{part}" for pipeline in pipelines for part in PUBLIC]
+    if missing := set(models).difference(whole):
+        there = [name.removesuffix(f"_{PUBLIC[0]}") for name in whole if name.endswith(f"_{PUBLIC[0]}")]
+        raise LackingModelsError(
+            f"{repository} lacks {', '.join(sorted(missing))}, or a network that they need: "
+            f"it serves {', '.join(there) or 'no pipeline'}; histoserve export makes what is missing"
+        )
+    return models
 
 
 def _steps(path: Path) -> set[str]:

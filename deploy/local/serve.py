@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from histoserve.deploy.local.models import models_for
 from histoserve.deploy.local.ports import Ports
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
@@ -20,8 +22,9 @@ def serve(
     port: int | None = None,
     http_port: int | None = None,
     metrics_port: int | None = None,
+    pipelines: Sequence[str] = (),
 ) -> int:
-    """Serve `repository` (default: the installed one) until Ctrl-C or SIGTERM.
+    """Serve `pipelines` (default: all) of `repository` (default: the installed one) until Ctrl-C or SIGTERM.
 
     The gRPC `port` is 8001 unless given, the others are free ones. All addresses are printed once it is ready.
     Returns the exit code: 0 if it was told to stop, 1 if the server did not start or died.
@@ -29,7 +32,9 @@ def serve(
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         ports = Ports(port or GRPC_PORT, http_port, metrics_port)
-        with LocalTriton(repository or installed_repository(), ports=ports) as triton:
+        repository = repository or installed_repository()
+        models = models_for(dict.fromkeys(pipelines), repository) if pipelines else None
+        with LocalTriton(repository, models=models, ports=ports) as triton:
             print(f"models   {', '.join(triton.models)}")
             print(f"gRPC     {triton.grpc}\nHTTP     http://{triton.http}")
             print(f"health   http://{triton.http}/v2/health/ready\nmetrics  http://{triton.metrics}/metrics")

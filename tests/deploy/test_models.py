@@ -6,7 +6,7 @@ import pytest
 
 from histoserve.deploy.local import wheel
 from histoserve.deploy.local.failure import failure_message
-from histoserve.deploy.local.models import models_of
+from histoserve.deploy.local.models import models_for, models_of
 from histoserve.deploy.local.triton import LocalTritonError
 
 
@@ -64,3 +64,23 @@ def test_a_setting_of_a_newer_triton_is_left_to_the_server(tmp_path: Path) -> No
     (tmp_path / "new" / "config.pbtxt").write_text('invented_later { name: "x" }')
 
     assert models_of(tmp_path) == ["new"]
+
+
+def a_repository(folder: Path, *models: str) -> Path:
+    for model in models:
+        (folder / model).mkdir()
+        (folder / model / "config.pbtxt").touch()
+    return folder
+
+
+def test_a_pipeline_alone_is_its_two_models(tmp_path: Path) -> None:
+    repository = a_repository(tmp_path, "one_tiles", "one_slide", "two_tiles", "two_slide", "one_stage")
+
+    assert models_for(["two"], repository) == ["two_tiles", "two_slide"]
+
+
+def test_a_pipeline_that_is_not_there_is_told_beside_those_that_are(tmp_path: Path) -> None:
+    repository = a_repository(tmp_path, "one_tiles", "one_slide", "two_slide")
+
+    with pytest.raises(LocalTritonError, match=r"lacks two_tiles, or a network that they need: it serves one; "):
+        models_for(["one", "two"], repository)

@@ -1,4 +1,4 @@
-"""A batch in pieces: on a CPU a graph needs memory in proportion to its rows, and hardly gains by many.
+"""A batch in pieces: on a CPU a graph needs memory in proportion to its rows, and gains nothing by many.
 
 A graph keeps what its largest piece took.
 """
@@ -14,8 +14,8 @@ from histoserve.deploy.local.backends.onnxruntime.batch import Arrays, Run
 
 ROWS = "cpu_rows_at_once"
 """The config's parameter: how many rows a graph on a CPU gets at a time, 0 for all; without it as VALUES allows."""
-VALUES = 8 * 512 * 512 * 3
-"""In the largest input of a piece: eight colour pictures of 512 px."""
+VALUES = 2 * 512 * 512 * 3
+"""In the largest input of a piece: two colour pictures of 512 px."""
 
 
 def rows_at_once(config: Mapping[str, Any]) -> int | None:
