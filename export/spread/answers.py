@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.ensemble.spread.slide import spread_slide
-from histoserve.export.spread.results import Result, regions_at
+from histoserve.export.result_files import regions_at
+from histoserve.export.spread.results import Result
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rich.table import Table
 from typer import Option
 
 from histoserve.export.options import Labelled, Results
+from histoserve.export.result_files import named_results, result_folders
 from histoserve.export.rooms import graphs_of
 from histoserve.export.served_pictures import served_pictures
 from histoserve.export.spread import network as network_module
@@ -23,7 +24,7 @@ from histoserve.export.spread.answers import as_served, by_values
 from histoserve.export.spread.figures import Scored, figures, groups
 from histoserve.export.spread.haematoxylin import as_shares, haematoxylin
 from histoserve.export.spread.network import TILE_PX, SpreadNetwork, network_from_weights
-from histoserve.export.spread.results import PIPELINE, Result, read_result, result_folders
+from histoserve.export.spread.results import PIPELINE, Result, read_result
 from histoserve.export.spread.truth import read_truth
 from histoserve.export.spread.validation import values_of
 from histoserve.export.weight_file import weights_from_file
@@ -45,15 +46,15 @@ def score(
 
     The slides themselves lie in `data` too. Raises ValueError where there is no result, no truth of one, or no slide.
     """
-    others = dict(_named(each) for each in other or ())
+    others = named_results(other, (NETWORK, LAYER, DYE, TRUTH))
     network = _network(weights) if weights else None
     scored, dyes = [], []
-    for name, folder in track(result_folders(results).items(), "scoring slides", transient=True):
+    for name, folder in track(result_folders(results, PIPELINE).items(), "scoring slides", transient=True):
         slide, dye = _scored(name, folder, data, others, network)
         scored.append(slide)
         dyes.append(dye)
     values = as_shares(dyes, [slide.shares for slide in scored])
-    for slide, value, folder in zip(scored, values, result_folders(results).values(), strict=True):
+    for slide, value, folder in zip(scored, values, result_folders(results, PIPELINE).values(), strict=True):
         slide.answers[DYE] = by_values(value, read_result(folder), slide.truth.mpp)
         slide.answers[TRUTH] = slide.true
     Console(width=WIDTH).print(table(scored))
@@ -105,10 +106,3 @@ def _on_raster(values: NDArray[np.float64], result: Result) -> NDArray[np.float6
 def _network(weights: Path) -> SpreadNetwork:
     graphs_of(network_module, PIPELINE, weights)
     return network_from_weights(weights_from_file(weights)).eval()
-
-
-def _named(text: str) -> tuple[str, Path]:
-    name, _, folder = text.partition("=")
-    if not name or not folder or name in (NETWORK, LAYER, DYE, TRUTH):
-        raise ValueError(f"--other {text!r}: wanted NAME=RESULTS, as in random=out/random")
-    return name, Path(folder)

@@ -1,12 +1,13 @@
 """What `histoserve analyze --pipeline tissue` wrote of a slide, as far as it is scored."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from histoserve.export.result_files import raster_of, read_files, regions_at
 
 PIPELINE = "tissue"
 
@@ -47,38 +48,22 @@ class Result:
     @property
     def regions(self) -> NDArray[np.float32]:
         """(N, 4) of the tiles that were analysed, by row, then column."""
-        row, column = np.nonzero(self.served)
-        x, y, width, height = self.l0_first
-        sides = np.full((2, len(row)), [[width], [height]])
-        return np.column_stack([x + column * width, y + row * height, *sides]).astype(np.float32)
-
-
-def result_folders(results: Path) -> dict[str, Path]:
-    """By slide; ValueError where there is none."""
-    found = {path.parents[1].name: path.parent for path in sorted(results.glob(f"*/{PIPELINE}/result.json"))}
-    if not found:
-        raise ValueError(
-            f"no */{PIPELINE}/result.json in {results}: run `histoserve analyze --pipeline {PIPELINE} -o {results}`"
-        )
-    return found
+        return regions_at(self.served, self.l0_first)
 
 
 def read_result(folder: Path) -> Result:
     """ValueError for what is no result of this pipeline."""
-    try:
-        content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        layers = json.loads((folder / "layers.json").read_text(encoding="utf-8"))["layers"]
-        parameters = content["pipeline"]["parameters"]
-        grid = next((layer for layer in layers if layer["kind"] == "grid"), {"values": [], "first": (0, 0, 1, 1)})
-        values = np.array(grid["values"], np.float32)
-        return Result(
-            slide_class=content["result"]["class"],
-            abnormal=values if values.ndim == 2 else np.empty((0, 0), np.float32),
-            l0_first=tuple(float(each) for each in grid["first"]),
-            k=int(parameters["k"]),
-            threshold=float(parameters["threshold"]),
-            content=content,
-        )
-    except (OSError, LookupError, TypeError, ValueError) as error:
-        reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{folder} holds no result of {PIPELINE}: {reason}") from error
+    return read_files(folder, PIPELINE, _result_of)
+
+
+def _result_of(content: dict[str, Any], layers: list[dict[str, Any]]) -> Result:
+    parameters = content["pipeline"]["parameters"]
+    abnormal, l0_first = raster_of(layers)
+    return Result(
+        slide_class=content["result"]["class"],
+        abnormal=abnormal,
+        l0_first=l0_first,
+        k=int(parameters["k"]),
+        threshold=float(parameters["threshold"]),
+        content=content,
+    )

@@ -15,10 +15,11 @@ from rich.table import Table
 from typer import Option
 
 from histoserve.export.options import Labelled, Results
+from histoserve.export.result_files import named_results, result_folders
 from histoserve.export.tissue.answers import Answer, Probabilities, as_served, by_mean_of, by_tiles, by_truth
 from histoserve.export.tissue.by_hand import by_hand as classifier_by_hand
 from histoserve.export.tissue.figures import Scored, figures, groups
-from histoserve.export.tissue.results import read_result, result_folders
+from histoserve.export.tissue.results import PIPELINE, read_result
 from histoserve.export.tissue.truth import read_truth
 
 NETWORK, MEAN, BY_HAND = "network, as served", "mean of all its tiles", "features made by hand"
@@ -47,11 +48,11 @@ def score(
     Hand-made features look at the slides themselves, which lie in `data` too. Raises ValueError where there is no
     result, no truth of one, or no slide.
     """
-    others = dict(_named(each) for each in other or ())
+    others = named_results(other, (NETWORK, FEWER, MEAN, TRUE, BY_HAND))
     probabilities = classifier_by_hand(by_hand, training) if by_hand or training else None
     slides = [
         _scored(name, folder, data, others, probabilities)
-        for name, folder in track(result_folders(results).items(), "scoring slides", transient=True)
+        for name, folder in track(result_folders(results, PIPELINE).items(), "scoring slides", transient=True)
     ]
     Console(width=WIDTH).print(table(slides))
     return {way: figures(slides, way) for way in slides[0].answers}
@@ -84,13 +85,6 @@ def _scored(
         answers[BY_HAND] = by_tiles(result, truth, data / result.slide_name, probabilities)
     answers |= {FEWER: by_mean_of(result, FEW), MEAN: by_mean_of(result), TRUE: by_truth(result, truth)}
     return Scored(truth, answers)
-
-
-def _named(text: str) -> tuple[str, Path]:
-    name, _, folder = text.partition("=")
-    if not name or not folder or name in (NETWORK, FEWER, MEAN, TRUE, BY_HAND):
-        raise ValueError(f"--other {text!r}: wanted NAME=RESULTS, as in taps33=out/taps33")
-    return name, Path(folder)
 
 
 def _shown(figure: float) -> str:
