@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tritonclient.grpc as triton_grpc
+from server_stages import stages_of
 from tritonclient.utils import InferenceServerException
 
 from histoserve.deploy.local.triton import LocalTriton
@@ -51,8 +52,7 @@ def kill(triton: LocalTriton, analysis: subprocess.Popen, number: int, done: int
     while tiles_done(triton) <= done and time.monotonic() < deadline:
         assert analysis.poll() is None, "over before the stage could be killed"
         time.sleep(0.05)
-    lists = Path(f"/proc/{first}/task").glob("*/children")
-    stages = sorted(int(pid) for each in lists for pid in each.read_text().split())
+    stages = stages_of(first)
     for pid in (stages[:1], [first], stages)[number]:
         os.kill(pid, signal.SIGKILL)
     while triton.pid == first and time.monotonic() < deadline:

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from server_stages import stages_of
 from spread_repository import TILE_PX, tiny_repository
 
 from histoserve.client.analyze import Order, analyze
@@ -23,11 +26,13 @@ from histoserve.client.preparation import Preparation
 from histoserve.client.results.layers import Arrows, Grid
 from histoserve.client.results.layers_json import read_layers
 from histoserve.client.session import Session
-from histoserve.client.stream import Picture
+from histoserve.client.stream import Picture, Width
 from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton
 
 TIMEOUT_S = 60.0
+RESTARTED_S = 240.0
+"""In which a server is started anew, too."""
 VALUES = np.zeros((5, 7), np.float32)
 VALUES[1:3, 1:3] = 0.8
 VALUES[1:3, 3:7] = (0.45, 0.4, 0.4, 0.3)
@@ -55,10 +60,15 @@ def painted(path: Path, values: np.ndarray, side: int, blue: int = 0) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
     repository = tiny_repository(tmp_path_factory.mktemp("repository"))
     with LocalTriton(repository, state=tmp_path_factory.mktemp("state")) as triton:
-        yield triton.grpc
+        yield triton
+
+
+@pytest.fixture(scope="module")
+def address(triton: LocalTriton) -> str:
+    return triton.grpc
 
 
 def run(address: str, order: Order) -> dict[str, Any]:
@@ -251,3 +261,25 @@ def test_a_slide_without_tissue_or_smaller_than_a_region_has_no_value(address: s
         assert result["result"]["extent"]["mm2_lesion"] == 0
         assert not [layer for layer in layers(order) if isinstance(layer, Grid)]
         assert json.loads((order.out / "mr" / "spread" / "result.json").read_text())["tiles"]["planned"] == 0
+
+
+def test_a_stage_that_dies_on_the_way_costs_no_byte(triton: LocalTriton, order: Order) -> None:
+    expected, first = in_a_session(triton, order), triton.pid
+
+    assert in_a_session(triton, order, kill_before=20) == expected
+    assert expected["main_direction"] is not None
+    assert triton.pid != first
+
+
+def in_a_session(triton: LocalTriton, order: Order, kill_before: int | None = None) -> dict[str, Any]:
+    """The result of the picture, pushed region by region."""
+    image = cv2.imread(str(order.slide))[..., ::-1]
+    with connect([triton.grpc], ["spread"], RESTARTED_S) as wire:
+        work = replace(work_for(wire.contract("spread"), math.nan, image.shape[1::-1]), width=Width(2, 2))
+        with Session(wire.share(threading.Semaphore(4)), work) as session:
+            for number, tile in enumerate(work.tiles):
+                if number == kill_before:
+                    os.kill(stages_of(triton.pid)[0], signal.SIGKILL)
+                x, y, width, height = tile.region
+                session.push(Picture(tile, encode(image[y : y + height, x : x + width].copy(), Encoding())))
+            return session.finish()

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from server_stages import stages_of
 from tiny_graphs import graph, tensor
 from tissue_wire import colours_of
 
@@ -217,7 +218,7 @@ def in_a_session(triton: LocalTriton, geojson: Path, *, kill_before: int | None 
         with Session(wire, work) as session:
             for number, tile in enumerate(work.tiles):
                 if number == kill_before:
-                    os.kill(stage(triton.pid), signal.SIGKILL)
+                    os.kill(stages_of(triton.pid)[0], signal.SIGKILL)
                 x, y, side, _ = tile.region
                 session.push(Picture(tile, encode(picture[y : y + side, x : x + side].copy(), Encoding())))
             result = session.finish()
@@ -231,12 +232,6 @@ def test_a_stage_that_dies_on_the_way_costs_no_byte(triton: LocalTriton, tmp_pat
     assert in_a_session(triton, tmp_path / "b.geojson", kill_before=20) == expected
     assert len(expected[0]["regions"]) == 3
     assert triton.pid != first
-
-
-def stage(pid: int) -> int:
-    """The process of one of the server's stages."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return min(int(each) for path in lists for each in path.read_text().split())
 
 
 def test_a_network_with_one_class_is_refused_in_words(analysed: Any, slide: Path, tmp_path: Path) -> None:
