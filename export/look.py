@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from histoserve.export.known_slide import KnownSlide
 
 PX = 224
-"""Side of the picture."""
+"""Side of the picture, unless told."""
 ASPECT = (3 / 4, 4 / 3)
 """Width ÷ height of a crop."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A turned rectangle on a slide, which becomes a picture of PX × PX."""
+    """A turned rectangle on a slide, which becomes a square picture."""
 
     centre: NDArray[np.float64]
     """(2,): x, y in px of the slide."""
@@ -43,20 +43,20 @@ class Look:
         cells, lesion = self.cells(slide)
         return lesion / cells if cells else float("nan")
 
-    def picture(self, slide: KnownSlide) -> NDArray[np.uint8]:
-        """RGB uint8 (PX, PX, 3); white beyond the slide."""
-        scale = self.axes * (self.side / PX)
-        first = self.centre - 0.5 - scale @ np.full(2, PX / 2 - 0.5)
-        half = np.abs(scale) @ np.full(2, PX / 2) + 2
+    def picture(self, slide: KnownSlide, px: int = PX) -> NDArray[np.uint8]:
+        """RGB uint8 (px, px, 3); white beyond the slide."""
+        scale = self.axes * (self.side / px)
+        first = self.centre - 0.5 - scale @ np.full(2, px / 2 - 0.5)
+        half = np.abs(scale) @ np.full(2, px / 2) + 2
         start = np.maximum(np.floor(self.centre - half), 0).astype(int)
         end = np.ceil(self.centre + half).astype(int)
         part = slide.image[start[1] : end[1], start[0] : end[0]]
         # Twice as coarse at most: averaged over what a pixel covers.
-        soft, shift = (cv2.blur(part, (2, 2), anchor=(0, 0)), 0.5) if self.side.max() > 1.5 * PX else (part, 0.0)
+        soft, shift = (cv2.blur(part, (2, 2), anchor=(0, 0)), 0.5) if self.side.max() > 1.5 * px else (part, 0.0)
         return cv2.warpAffine(
             soft,
             np.column_stack((scale, first - start - shift)),
-            (PX, PX),
+            (px, px),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderValue=(255, 255, 255),
         ).astype(np.uint8)

@@ -30,6 +30,8 @@ SLIDES = 160
 """22 MB of memory each."""
 REGIONS = 3200
 DYES = 0.1
+WHOLE = 3
+"""Last epochs, which see whole regions."""
 TRAINING_PART = 0.8
 """Of the slides; the others choose the epoch."""
 SEEDS = 100_000
@@ -47,6 +49,9 @@ Weights = Annotated[
 Fixed = Annotated[bool, Option("--fixed", help="Train the classifiers alone, on what --weights gives.")]
 Slides = Annotated[int, Option(min=5, help="Phantom slides to draw.")]
 Regions = Annotated[int, Option(min=1, help="Looks at regions, an epoch.")]
+Whole = Annotated[
+    int, Option(min=0, help="Last epochs that see whole regions; those before see quarters, in a quarter of the time.")
+]
 Dyes = Annotated[float, Option(min=0, max=1, help="By how much stains are varied; the document does not.")]
 Rate = Annotated[float, Option(min=0, help="The highest learning rate.")]
 
@@ -82,6 +87,7 @@ def train(
     fixed: Fixed = False,
     slides: Slides = SLIDES,
     regions: Regions = REGIONS,
+    whole: Whole = WHOLE,
     dyes: Dyes = DYES,
     rate: Rate = RATE,
     epochs: Epochs = EPOCHS,
@@ -93,7 +99,7 @@ def train(
     first = TRAINING_SEED + SEEDS * seed
     files = draw_slides(out / "slides", range(first, first + slides))
     seen = round(TRAINING_PART * slides)
-    batches = Batches([read_slide(file) for file in files[:seen]], regions, dyes, seed)
+    batches = Batches([read_slide(file) for file in files[:seen]], regions, dyes, seed, max(0, epochs - whole))
     training = Training(
         network,
         batches=batches.epoch,
@@ -101,7 +107,14 @@ def train(
         loss=loss,
         score=partial(figures, held=held_of(read_slide(file) for file in files[seen:])),
         rate=rate,
-        made_of={"seed": seed, "channels": network.channels, "slides": slides, "dyes": dyes, "fixed": fixed}
+        made_of={
+            "seed": seed,
+            "channels": network.channels,
+            "slides": slides,
+            "dyes": dyes,
+            "fixed": fixed,
+            "whole": whole,
+        }
         | {"weights": sha256_of(weights) if weights else None},
     )
     return fit(training, epochs, out)

@@ -58,12 +58,13 @@ def test_a_slide_of_the_training_has_room_for_a_spread() -> None:
     assert REGIONS * SIDE >= 2500
 
 
-def test_regions_of_all_kinds_come_with_their_own_share() -> None:
-    batches = Batches([known(), known(0)], BATCH, 0.0, seed=0)
+@pytest.mark.parametrize(("epoch", "side"), [(0, SIDE // 2), (1, SIDE)])
+def test_regions_of_all_kinds_and_their_quarters_come_with_their_own_share(epoch: int, side: int) -> None:
+    batches = Batches([known(), known(0)], BATCH, 0.0, seed=0, quarters=1)
 
-    ((images, shares),) = batches.epoch(0)
+    ((images, shares),) = batches.epoch(epoch)
 
-    assert images.shape == (BATCH, SIDE, SIDE, 3)
+    assert images.shape == (BATCH, side, side, 3)
     assert images.dtype == torch.uint8
     # Half of the looks are near the column that is a fourth of one of two slides.
     assert shares.mean() == pytest.approx(0.3, abs=0.15)
