@@ -103,7 +103,7 @@ $(SPREADS_IN)/%.tiff: | .venv/.all
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py
-test: lint browser
+test: lint browser .venv/.tensorrt
 	$(PYTEST) --ignore $(PAGES)
 	$(BIN)/pytest $(PAGES)
 
@@ -137,6 +137,11 @@ browser:
 .venv/.all: .venv/.server
 	$(PIP_INSTALL) --editable '.[server,view,export,dev]'
 	@touch $@
+
+# For the tests that build engines, which are left out without: 230 MB, and not for every processor.
+.venv/.tensorrt: .venv/.all
+	@if $(PIP_INSTALL) --editable '.[tensorrt]'; then touch $@; \
+	else echo "TensorRT cannot be installed here: the tests that ask it are left out" >&2; fi
 
 clean:
 	rm -rf .venv out build *.egg-info

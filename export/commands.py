@@ -6,10 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from histoserve.export.engines import engine_of
 from histoserve.export.graph import onnx_from_module
+from histoserve.export.portable import require_portable
 from histoserve.export.repository import INSTALLED, changes
 from histoserve.export.rooms import graphs_of, room
 from histoserve.export.samples import samples
+from histoserve.export.tensorrt import library
 from histoserve.export.verify import verify, verify_rows
 from histoserve.export.weight_file import load, require_finite, save_with_score, score_of
 from histoserve.export.whole import write_together
@@ -31,6 +34,7 @@ def export(name: str, weights: Path | None, repository: Path | None, replace: bo
     exported, told = [], []
     for served in graphs_of(network, name, path):
         graph = onnx_from_module(served)
+        require_portable(served.model, graph)
         arrays = samples(served)
         differences = verify(graph, served.module, served.outputs, arrays)
         if served.max_batch_size:
@@ -39,6 +43,10 @@ def export(name: str, weights: Path | None, repository: Path | None, replace: bo
         told.append(", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items()))
     planned = changes(target, exported, path)
     refused = target.samefile(INSTALLED) and not replace
+    if trt := library():
+        for number, (served, graph) in enumerate(exported):
+            engine = engine_of(trt, served.model, graph, served.max_batch_size, target)
+            told[number] += f"\n  TensorRT {trt.__version__}: {engine}"
     for change, printed in zip(planned, told, strict=True):
         console.print(f"{change.model}: against PyTorch: {printed}")
         console.print(f"  served before: {change.before or 'nothing'}")

@@ -9,7 +9,10 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 class Standardise(nn.Module):
-    """RGB uint8 (N, H, W, 3) → float32 (N, 3, H, W), per channel with mean 0 and deviation 1 over ImageNet."""
+    """RGB uint8 (N, H, W, 3) → float32 (N, 3, H, W), per channel with mean 0 and deviation 1 over ImageNet.
+
+    Cast before it is turned: TensorRT casts bytes at a network's border, and does nothing else with them.
+    """
 
     scale: Tensor
     shift: Tensor
@@ -21,4 +24,4 @@ class Standardise(nn.Module):
         self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        return image.permute(0, 3, 1, 2).float() * self.scale - self.shift
+        return image.float().permute(0, 3, 1, 2) * self.scale - self.shift

@@ -27,7 +27,7 @@ ONE_FILE = {
     "pydicom": "client/formats/radiology.py",
     "grpc": "client/wire.py",
     "triton_python_backend_utils": "ensemble/stage.py",
-    "tensorrt": "export/tensorrt.py",
+    "tensorrt_rtx_bindings": "export/tensorrt.py",
 }
 """Each of these has one file that knows it; the backend of the local server is Triton's own side of that API."""
 

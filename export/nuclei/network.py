@@ -94,8 +94,9 @@ class NucleiMaps(nn.Module):
         fall = -functional.conv2d(padded, self.kernels, groups=2)
         edge = (fall.amax(1, keepdim=True) / STEEPEST).clamp(0, 1)
         kind = nc[:, 1:].argmax(1, keepdim=True) + 1
-        levels = (torch.cat([foreground, edge], 1) * 255 + 0.5).to(torch.uint8)
-        return torch.cat([levels, kind.to(torch.uint8)], 1).permute(0, 2, 3, 1)
+        levels = torch.cat([foreground, edge], 1) * 255 + 0.5
+        # Bytes last of all, as in `Standardise`.
+        return torch.cat([levels, kind.to(levels.dtype)], 1).permute(0, 2, 3, 1).to(torch.uint8)
 
 
 def gradient_kernels() -> Tensor:
@@ -118,6 +119,11 @@ def network_from_weights(weights: dict[str, Tensor]) -> NucleiNetwork:
     network = NucleiNetwork(width, weights["decoders.nc.head.weight"].shape[0] - 1)
     network.load_state_dict(weights)
     return network
+
+
+def published() -> nn.Module:
+    """Of the published width, untrained."""
+    return NucleiNetwork()
 
 
 def served(weights: dict[str, Tensor]) -> list[ServedGraph]:

@@ -7,7 +7,8 @@ from histoserve.export.identity import weights_sha256
 from histoserve.export.peakmap.classes import CLASSES, TYPES
 from histoserve.export.peakmap.extractors import KINDS, extractor_from_weights
 from histoserve.export.peakmap.extractors.backbone import MPP, TILE_PX, Extractor, feature_map, feature_shape
-from histoserve.export.peakmap.head import SlideClassifier, head_from_weights
+from histoserve.export.peakmap.extractors.detector import Detector
+from histoserve.export.peakmap.head import Head, SlideClassifier, head_from_weights
 from histoserve.export.served import Rows, ServedGraph
 from histoserve.export.standardise import Standardise
 
@@ -66,6 +67,11 @@ def identity(extractor: Extractor) -> int:
 def part_of(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     """The weights of one part, named as that part names them."""
     return {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+
+
+def published() -> nn.Module:
+    """Untrained; there is one width only."""
+    return nn.ModuleDict({"extractor": Detector(len(TYPES)), "head": Head(feature_shape("map"))})
 
 
 def served(weights: dict[str, Tensor]) -> list[ServedGraph]:

@@ -154,6 +154,11 @@ def network_from_weights(weights: dict[str, Tensor]) -> SpreadNetwork:
     return network
 
 
+def published() -> nn.Module:
+    """Of the published width, untrained."""
+    return SpreadNetwork()
+
+
 def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
     """What `histoserve export spread` puts into the model repository."""
     return [

@@ -101,6 +101,11 @@ def network_from_weights(weights: dict[str, Tensor]) -> TissueNetwork:
     return network
 
 
+def published() -> nn.Module:
+    """Of the published width, untrained."""
+    return TissueNetwork()
+
+
 def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
     """What `histoserve export tissue` puts into the model repository."""
     network = network_from_weights(weights)

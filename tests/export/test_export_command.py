@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -144,6 +144,46 @@ def test_weights_of_another_pipeline_are_told_in_a_line() -> None:
     for name, other in (("nuclei", "peakmap"), ("peakmap", "nuclei")):
         with pytest.raises(ValueError, match=rf"weights\.pt holds no weights of a {name} network: there is n"):
             export(name, EXPORT / other / "weights.pt", None)
+
+
+class Turning(Gain):
+    """The order of 0.1.0: TensorRT casts bytes at the border alone."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image.flip(3)[:, :, :, [2, 1, 0]])
+
+
+class Ranking(Gain):
+    """Of the operators of the list; TensorRT sorts out at most 3840."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        highest = image.float().flatten(1).topk(3841).values[:, -1]
+        return (image.float() * self.gain + highest[:, None, None, None] / 255).clamp(0, 255).to(torch.uint8)
+
+
+@pytest.mark.parametrize("installed_too", [True, False], ids=["with TensorRT", "without"])
+def test_a_network_that_turns_bytes_is_refused_by_its_node(
+    installed: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, installed_too: bool
+) -> None:
+    before = content(installed)
+    monkeypatch.setattr(sys.modules[__name__], "Gain", Turning)
+    if not installed_too:
+        monkeypatch.setattr(commands, "library", lambda: None)
+    with pytest.raises(
+        ValueError, match=r"^nuclei_network: node \S+ \(\w+\) takes IMAGE as UINT8.*cast the input first"
+    ):
+        export("nuclei", weights, installed, replace=True)
+    assert content(installed) == before
+
+
+def test_a_network_that_tensorrt_does_not_take_is_refused_by_its_node(
+    tensorrt: ModuleType, installed: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content(installed)
+    monkeypatch.setattr(sys.modules[__name__], "Gain", Ranking)
+    with pytest.raises(ValueError, match=r"^nuclei_network: TensorRT \S+ builds no engine of 16 rows: .*K exceeds"):
+        export("nuclei", weights, installed, replace=True)
+    assert content(installed) == before
 
 
 def test_a_folder_without_the_pipeline_is_refused(installed: Path, weights: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
@@ -22,6 +23,7 @@ from histoserve.export import commands
 from histoserve.export.agreement import check_fit
 from histoserve.export.commands import export, train
 from histoserve.export.config import GraphDoesNotFit, read_config
+from histoserve.export.engines import engine_of
 from histoserve.export.graph import onnx_from_module
 from histoserve.export.identity import weights_sha256
 from histoserve.export.peakmap.extractors import KINDS
@@ -122,6 +124,13 @@ def rows_of(kind: str, server: Server, tiles: np.ndarray) -> Outputs:
     windows = {"REGION": regions, "WINDOW": regions, "MPP": np.array([0.5], np.float32)}
     request = {"TILE": [encode(tile, Encoding()) for tile in tiles], **windows}
     return server.infer(f"{kind}_tiles", {**request, "FLOOR": np.full(3, -1, np.float32)}, TIMEOUT_S)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_tensorrt_builds_an_engine_of_every_kind(tensorrt: ModuleType, kind: str) -> None:
+    for network, made in exported(kind):
+        assert engine_of(tensorrt, network.model, made, network.max_batch_size, SHIPPED).size > 0
 
 
 @pytest.mark.slow
