@@ -85,7 +85,7 @@ class NucleiMap:
         return self._candidates(i, j)
 
     def bodies(self, i: int, j: int, width: float) -> Floats:
-        """Outlines (N, VERTICES, 2) of the whole cells of `cell(i, j)`: `width` µm around the nucleus, if there is room."""
+        """Outlines (N, VERTICES, 2) of the whole cells of `cell(i, j)`: `width` µm around the nucleus, or less."""
         kept, owned = self._kept(i, j)
         grown = replace(kept, long=kept.long + width, short=kept.short + width)
         return _outlines(grown, self._tissue.seed, self._gap)[owned]

@@ -25,8 +25,8 @@ def ihc_slide(
 ) -> IhcSlide:
     """The slide of a seed (width, height in pixels; µm per pixel), stained for a marker of `markers.MARKERS`.
 
-    `level` is the share of the tumour cells that express it but for hot spots, `share` the part of the tissue that holds
-    tumour nests, both 0-1 and drawn by the seed if not given; `stains` names one of `lesion.stains.RANGES`. ValueError
+    `level` is the share of the tumour cells that express it but for hot spots, `share` the part of the tissue that
+    holds tumour nests, both 0-1 and drawn by the seed if not given; `stains` names one of `lesion.stains.RANGES`. ValueError
     for a marker, range or number that there is not.
     """
     check_marker(marker)
