@@ -1,1 +1,5 @@
-"""Tissue with nests of tumour cells that express markers, to each of which its H&E holds a weak sign."""
+"""H&E tissue with nests of tumour cells that express markers, of each of which but one it holds a weak sign."""
+
+from histoserve.phantom.biomarker.plan import biomarker_slide
+
+drawing = biomarker_slide

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from histoserve.phantom.biomarker.markers import MARKERS, TUMOUR, key
 from histoserve.phantom.he.nuclei import Nuclei
-from histoserve.phantom.noise import Floats, hashed
+from histoserve.phantom.noise import Floats, Ints, hashed
 
 KI67, ER, PR, HER2, NULL = range(len(MARKERS))
 
@@ -20,9 +20,7 @@ _PLATE = 0.42
 """The chromosomes' plate is so much narrower than the nucleus."""
 
 
-def dividing(
-    seed: int, keys: NDArray[np.int64], types: NDArray[np.int64], positive: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def dividing(seed: int, keys: Ints, types: Ints, positive: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which cells (N,) are in mitosis."""
     drawn = hashed(seed, _MITOTIC, keys, np.zeros(1, np.int64)) < _DIVIDING
     return np.asarray(drawn & (types == TUMOUR) & positive[:, KI67])

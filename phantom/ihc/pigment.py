@@ -3,6 +3,7 @@
 import numpy as np
 
 from histoserve.phantom.he.ground import Ground, Plane
+from histoserve.phantom.he.tissue import Tissue
 from histoserve.phantom.lesion.area import Area
 from histoserve.phantom.noise import Floats, Ints, hashed, spline
 
@@ -21,11 +22,13 @@ def amounts(seed: int, keys: Ints, pale: float) -> Floats:
     return np.asarray(np.where(draw[0] < pale, _PALE[0] + draw[1] * (_PALE[1] - _PALE[0]), strong))
 
 
-def grains(where: Area, ground: Ground, x: Floats, y: Floats) -> Plane:
-    """Brown pigment that macrophages took up, in units, at the crossings of the columns x and the rows y (µm)."""
-    [depth] = ground.on_nodes(lambda *at: [np.maximum(where.depth(*at), -99.0)], x, y)
-    cover = np.clip(depth / np.float32(15), 0, 1)
+def grains(where: Area, tissue: Tissue, ground: Ground, x: Floats, y: Floats) -> Plane:
+    """Brown pigment that macrophages between the glands took up, in units, at crossings of columns x and rows y (µm)."""
+    depth, gland = ground.on_nodes(lambda *at: [np.maximum(where.depth(*at), -99.0), tissue.epithelium(*at)[0]], x, y)
+    cover = np.clip(depth / np.float32(15), 0, 1) * np.clip(-gland / np.float32(4), 0, 1)
     if not cover.any():
         return np.zeros((len(y), len(x)), np.float32)
     cover *= np.clip(spline(where.seed, _CLUSTERS, 11.0, x, y) * np.float32(3) - np.float32(1.2), 0, 1)
-    return np.asarray(cover * np.clip(spline(where.seed, _GRAINS, 1.3, x, y) * np.float32(3), 0, 1.3), np.float32)
+    return np.asarray(
+        cover * np.clip(spline(where.seed, _GRAINS, 1.1, x, y) * np.float32(3) - np.float32(0.4), 0, 1.3), np.float32
+    )

@@ -91,11 +91,11 @@ class IhcSlide(StainedSection):
         cells = self.section.near(frame)
         self._lay_in_nuclei(blue, brown, cells, frame)
         if self.marker in AT_MEMBRANE:
-            self._lay_at_borders(brown, cells, frame)
+            self._lay_at_borders(brown, np.minimum(solid * 6, 1), cells, frame)
         brown *= 1 + np.float32(1.5) * edge
         # Of a pale ground, steps of the dye's amount would be seen.
         brown += np.float32(0.006) * spline(self.section.tissue.seed, _HAZE, 0.5, x, y) * (solid > 0)
-        brown += grains(self._pigment, self.section.ground, x, y) * np.minimum(solid * 4, 1)
+        brown += grains(self._pigment, self.section.tissue, self.section.ground, x, y) * np.minimum(solid * 4, 1)
         return blue, brown
 
     def _edge(self, x: Floats, y: Floats) -> Plane:
@@ -134,7 +134,7 @@ class IhcSlide(StainedSection):
         laid = amounts(self.section.tissue.seed, cells.key, self.dyes.pale)
         return np.where(self.positive(cells), laid, 0).astype(np.float32)
 
-    def _lay_at_borders(self, brown: Plane, cells: Cells, frame: Frame) -> None:
+    def _lay_at_borders(self, brown: Plane, present: Plane, cells: Cells, frame: Frame) -> None:
         """A line around each cell that expresses the marker; a faint, broken one around other tumour cells."""
         mpp, seed = self.section.mpp, self.section.tissue.seed
         shown = cells[cells.tumour | self.positive(cells)]
@@ -146,5 +146,5 @@ class IhcSlide(StainedSection):
         x, y = self.section.places(frame)
         gaps = spline(seed, _GAPS, 3.0, x, y).ravel()[near]
         line = np.clip((np.float32(_LINE) - abs(depth.ravel()[near] * np.float32(mpp))) * np.float32(2.5), 0, 1)
-        whole = np.clip(1.1 + gaps, 0.3, 1.15)
+        whole = np.clip(1.1 + gaps, 0.3, 1.15) * present.ravel()[near]
         brown.reshape(-1)[near] += laid[number.ravel()[near] - 1] * line * whole
