@@ -36,3 +36,17 @@ class Drawing(Protocol):
 
     def objects(self) -> Iterator[TrueObject]:
         """Every object once, in an order that depends on the position only."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two slides of one tissue."""
+
+    first: Drawing
+    second: Drawing
+    second_size: tuple[int, int]
+    """Width and height of the second slide in its level-0 pixels."""
+    second_mpp: float
+    """Its µm per pixel."""
+    relation: Mapping[str, object]
+    """How the second lies to the first, for the header of both truths."""

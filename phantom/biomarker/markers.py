@@ -60,6 +60,10 @@ class Expression:
         draw = [hashed(self._seed, _CELL + row, key(nuclei), np.zeros(1, np.int64)) for row in range(len(MARKERS))]
         return np.asarray(np.stack(draw) < shares).T
 
+    def others(self, marker: str) -> Floats:
+        """Of the cells beside the tumour that express the marker, by number of the type (TUMOUR,)."""
+        return np.asarray(self._others[MARKERS.index(marker)])
+
     def shares(self, x: Floats, y: Floats) -> Floats:
         """Of the tumour cells at places (N,), µm, that express each marker: (markers, N)."""
         spots = [spline_at(self._seed, _SPOTS + row, _SPOT, x, y) for row in range(len(MARKERS))]

@@ -11,7 +11,7 @@ from histoserve.phantom.biomarker.placement import STILL, Placement
 from histoserve.phantom.biomarker.signs import shaped
 from histoserve.phantom.biomarker.tissue import BiomarkerTissue
 from histoserve.phantom.drawing import Frame
-from histoserve.phantom.he.ground import Ground
+from histoserve.phantom.he.ground import NODE, Ground
 from histoserve.phantom.he.nuclei import CELL, REACH, VERTICES, NucleiMap
 from histoserve.phantom.lesion.share import centroids
 from histoserve.phantom.noise import Floats
@@ -24,6 +24,10 @@ _LARGEST = 1.45
 
 _LAST_DIGITS = np.tile([[0.003, 0.001], [0.001, 0.001]], (VERTICES // 2, 1))
 """As `he.slide` has them: no edge passes exactly through the centre of a pixel."""
+
+
+COARSE_MPP = 2.0
+"""At more µm per pixel no single nucleus is drawn, and none is in the truth."""
 
 
 class Section:
@@ -45,7 +49,7 @@ class Section:
         self.size = size
         self.mpp = mpp
         self.placement = placement
-        self.ground = Ground(tissue, placement.to_tissue)
+        self.ground = Ground(tissue, placement.to_tissue, NODE if mpp <= COARSE_MPP else 2 * mpp)
         populate = SectionPopulation(first or tissue, tissue, shared)
         self._nuclei = NucleiMap(tissue, max(0.16, 0.05 * mpp), populate)
         self._of_cell = lru_cache(maxsize=1024)(self._find)

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from histoserve.phantom.biomarker.cells import Cells
+from histoserve.phantom.biomarker.coarse import coverage
 from histoserve.phantom.biomarker.glass import RIM, StainedSection
 from histoserve.phantom.biomarker.markers import MARKERS
-from histoserve.phantom.biomarker.section import Section
+from histoserve.phantom.biomarker.section import COARSE_MPP, Section
 from histoserve.phantom.biomarker.signs import ER, HER2, KI67, dividing
 from histoserve.phantom.drawing import Frame
 from histoserve.phantom.he.ground import Plane
@@ -21,7 +22,7 @@ from histoserve.phantom.lesion.cells import TYPES as LESION_TYPES
 from histoserve.phantom.lesion.slide import looks_of
 from histoserve.phantom.lesion.stains import stains
 from histoserve.phantom.lesion.tissue import BLOOD
-from histoserve.phantom.noise import Ints, hashed, spline
+from histoserve.phantom.noise import Floats, Ints, hashed, spline
 from histoserve.phantom.stain import transmission
 
 TYPES = (*LESION_TYPES[:-1], "tumour")
@@ -59,7 +60,7 @@ class BiomarkerSlide(StainedSection):
     def facts(self) -> Mapping[str, object]:
         """What was planned, and the true ratios of the slide's tumour cells, None without any; looks at all cells."""
         positive, tumour, number = np.zeros(len(MARKERS)), 0, 0
-        for cells in self.section.everywhere():
+        for cells in self.cells():
             positive += cells.positive[cells.tumour].sum(axis=0)
             tumour += int(cells.tumour.sum())
             number += len(cells)
@@ -83,11 +84,19 @@ class BiomarkerSlide(StainedSection):
         if self.section.ground.is_bare(x, y):
             return np.zeros((len(y), len(x)), np.float32), np.zeros((len(y), len(x)), np.float32)
         haematoxylin, eosin = self.section.ground.dyes(x, y)
-        cells = self.section.near(frame)
-        self._lay_borders(eosin, cells, frame)
-        self._lay_nuclei(haematoxylin, eosin, cells, frame)
+        if self.section.mpp > COARSE_MPP:
+            self._lay_covered(haematoxylin, eosin, x, y)
+        else:
+            cells = self.section.near(frame)
+            self._lay_borders(eosin, cells, frame)
+            self._lay_nuclei(haematoxylin, eosin, cells, frame)
         bleed(haematoxylin, eosin, self.section.tissue.areas[BLOOD], x, y)
         return haematoxylin, eosin
+
+    def _lay_covered(self, haematoxylin: Plane, eosin: Plane, x: Floats, y: Floats) -> None:
+        for kind, part in coverage(self.section, x, y).of_type.items():
+            haematoxylin += part * (self._looks[kind, 0] - haematoxylin)
+            eosin += part * (self._looks[kind, 3] - eosin)
 
     def _lay_borders(self, eosin: Plane, cells: Cells, frame: Frame) -> None:
         mpp = self.section.mpp

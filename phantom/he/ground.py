@@ -13,7 +13,7 @@ Plane = NDArray[np.float32]
 Placed = Callable[[Floats, Floats], tuple[Floats, Floats]]
 """Which places of the tissue lie at places of the slide, x and y of one shape, µm."""
 
-_NODE = 2.0
+NODE = 2.0
 """Pitch in µm of the grid on which the architecture is computed; between its nodes it is interpolated."""
 
 _FRAY = 2.5
@@ -28,7 +28,7 @@ _STEP_ACROSS, _STEP_ALONG = 0.4, 1.5
 class Ground:
     """The ground of one tissue; `placed` if it was moved, `node` the pitch of its architecture, µm."""
 
-    def __init__(self, tissue: Tissue, placed: Placed | None = None, node: float = _NODE) -> None:
+    def __init__(self, tissue: Tissue, placed: Placed | None = None, node: float = NODE) -> None:
         self._tissue = tissue
         self._placed = placed
         self._node = node
@@ -38,7 +38,9 @@ class Ground:
         """Haematoxylin and eosin, in units, at every crossing of the columns x and the rows y (µm): two of (h, w)."""
         solid, depth, loose, tone, across, along = self._architecture(x, y)
         seed = self._tissue.seed
-        grain, cloud = spline(seed, _GRAIN, 0.8, x, y), spline(seed, _CLOUD, 4.0, x, y)
+        # A lattice far finer than the pixels costs much and shows nothing.
+        grain_um = 0.8 if self._node == NODE else self._node / 2
+        grain, cloud = spline(seed, _GRAIN, grain_um, x, y), spline(seed, _CLOUD, 4.0, x, y)
         fibre = self._fibre(across, along)
         fibre += np.float32(0.07) * cloud
         in_gland = _ramp(depth * np.float32(0.6) + np.float32(0.5))
@@ -63,9 +65,11 @@ class Ground:
             x, y = (np.sort(at.ravel()) for at in self._placed(*np.meshgrid(_spread(x), _spread(y))))
         return not self._tissue.is_near((float(x[0]), float(x[-1])), (float(y[0]), float(y[-1])))
 
-    def on_nodes(self, fields: Callable[[Floats, Floats], list[Floats]], x: Floats, y: Floats) -> list[Plane]:
+    def on_nodes(
+        self, fields: Callable[[Floats, Floats], list[Floats]], x: Floats, y: Floats, node: float | None = None
+    ) -> list[Plane]:
         """Smooth fields of the tissue's places (µm) at every crossing of the columns x and the rows y: each (h, w)."""
-        node = self._node
+        node = node or self._node
         first = [int(np.floor(axis[0] / node)) for axis in (x, y)]
         nodes = [np.arange(k, int(np.floor(axis[-1] / node)) + 2) * node for k, axis in zip(first, (x, y), strict=True)]
         places = tuple(np.meshgrid(*nodes))

@@ -23,8 +23,10 @@ def amounts(seed: int, keys: Ints, pale: float) -> Floats:
 
 
 def grains(where: Area, tissue: Tissue, ground: Ground, x: Floats, y: Floats) -> Plane:
-    """Brown pigment that macrophages between the glands took up, in units, at crossings of columns x and rows y (µm)."""
-    depth, gland = ground.on_nodes(lambda *at: [np.maximum(where.depth(*at), -99.0), tissue.epithelium(*at)[0]], x, y)
+    """Brown pigment that macrophages between the glands took up, units, at crossings of columns x and rows y (µm)."""
+    if not np.isfinite(where.level):
+        return np.zeros((len(y), len(x)), np.float32)
+    depth, gland = ground.on_nodes(lambda *at: [where.depth(*at), tissue.epithelium(*at)[0]], x, y)
     cover = np.clip(depth / np.float32(15), 0, 1) * np.clip(-gland / np.float32(4), 0, 1)
     if not cover.any():
         return np.zeros((len(y), len(x)), np.float32)

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from histoserve.phantom.biomarker.cells import Cells
+from histoserve.phantom.biomarker.coarse import coverage
 from histoserve.phantom.biomarker.glass import RIM, StainedSection
-from histoserve.phantom.biomarker.markers import MARKERS
-from histoserve.phantom.biomarker.section import Section
+from histoserve.phantom.biomarker.markers import MARKERS, TUMOUR
+from histoserve.phantom.biomarker.section import COARSE_MPP, Section
 from histoserve.phantom.drawing import Frame
 from histoserve.phantom.he.ground import Plane
 from histoserve.phantom.he.raster import paste
@@ -45,6 +46,9 @@ _GROUND = 0.16
 _GRANULAR = {"ki67": 0.75, "null": 0.75}
 """How uneven DAB lies in a nucleus; 0.3 for other markers."""
 
+_MEAN = 0.9
+"""DAB that a positive nucleus holds on average, units."""
+
 _LINE = 0.55
 """Half the width of a stained cell border, µm."""
 
@@ -66,7 +70,7 @@ class IhcSlide(StainedSection):
     def facts(self) -> Mapping[str, object]:
         """What was planned, and the true counts of the slide's cells; looks at all of them."""
         counts = np.zeros(len(TYPES) + 1, np.int64)
-        for cells in self.section.everywhere():
+        for cells in self.cells():
             counts += np.bincount(self.types_of(cells), minlength=len(counts))
         tumour = int(counts[1] + counts[2])
         ratio = round(float(counts[1]) / tumour, 4) if tumour else None
@@ -88,15 +92,29 @@ class IhcSlide(StainedSection):
         solid = self.section.ground.dyes(x, y)[1]
         edge = self._edge(x, y)
         blue, brown = np.float32(_GROUND) * solid, solid * (np.float32(self.dyes.haze) + edge)
-        cells = self.section.near(frame)
-        self._lay_in_nuclei(blue, brown, cells, frame)
-        if self.marker in AT_MEMBRANE:
-            self._lay_at_borders(brown, np.minimum(solid * 6, 1), cells, frame)
+        if self.section.mpp > COARSE_MPP:
+            self._lay_covered(blue, brown, x, y)
+        else:
+            cells = self.section.near(frame)
+            self._lay_in_nuclei(blue, brown, cells, frame)
+            if self.marker in AT_MEMBRANE:
+                self._lay_at_borders(brown, np.minimum(solid * 6, 1), cells, frame)
         brown *= 1 + np.float32(1.5) * edge
         # Of a pale ground, steps of the dye's amount would be seen.
-        brown += np.float32(0.006) * spline(self.section.tissue.seed, _HAZE, 0.5, x, y) * (solid > 0)
-        brown += grains(self._pigment, self.section.tissue, self.section.ground, x, y) * np.minimum(solid * 4, 1)
+        brown += (
+            np.float32(0.006) * spline(self.section.tissue.seed, _HAZE, max(0.5, self.section.mpp), x, y) * (solid > 0)
+        )
+        if self.section.mpp <= COARSE_MPP:
+            brown += grains(self._pigment, self.section.tissue, self.section.ground, x, y) * np.minimum(solid * 4, 1)
         return blue, brown
+
+    def _lay_covered(self, blue: Plane, brown: Plane, x: Floats, y: Floats) -> None:
+        found = coverage(self.section, x, y)
+        others = self.section.expression.others(self.marker)
+        for kind, part in found.of_type.items():
+            blue += part * (_LOOKS[kind, 0] - blue)
+            share = found.shares[self._row] if kind == TUMOUR else np.float32(others[kind])
+            brown += part * share * np.float32(_MEAN)
 
     def _edge(self, x: Floats, y: Floats) -> Plane:
         """How much of the edge effect a place has, units of DAB."""
