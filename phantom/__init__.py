@@ -86,7 +86,7 @@ def _write(
 ) -> None:
     write_pyramid(path, size, mpp, _tile_rows(drawing, size))
     if truth is not None:
-        header = about | {"mpp": mpp, "size": list(size)} | drawing.facts
+        header: dict[str, object] = {**about, "mpp": mpp, "size": list(size), **drawing.facts}
         write_truth(truth, header, drawing.types, drawing.objects())
 
 

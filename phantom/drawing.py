@@ -28,8 +28,10 @@ class Drawing(Protocol):
 
     types: tuple[str, ...]
     """Names of the object types, from number 1."""
-    facts: Mapping[str, object]
-    """What is true of the slide as a whole, for the header of its truth."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is true of the slide as a whole, for the header of its truth."""
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
         """RGB (h, w, 3) of the frame, which may extend beyond the slide."""

@@ -12,13 +12,15 @@ from histoserve.phantom.noise import Floats, Ints, hashed, spline_at
 MARKERS = ("ki67", "er", "pr", "her2", "null")
 """`null` is expressed like any other, but nothing of the H&E tells of it."""
 
+KI67, ER, PR, HER2, NULL = range(len(MARKERS))
+
 TUMOUR = LESION_TYPE
 
 _ALL = 0.06
 """Of the slides, so many have a marker in no tumour cell, and as many in every one."""
 
-_FOLLOWS = 0.6
-"""Correlation of what PR does with what ER does."""
+_FOLLOWS = (0.54, 0.66)
+"""Least and most, by slide, of the ER-positive tumour cells that have PR; no others have it."""
 
 _SKEW = {"ki67": 1.6}
 """Power of a marker's level: proliferating cells are mostly the fewer."""
@@ -43,10 +45,14 @@ class Expression:
     def __init__(self, seed: int, levels: dict[str, float] | None = None) -> None:
         random = np.random.default_rng((seed, _CHANNEL))
         latent = random.normal(size=len(MARKERS))
-        latent[2] = _FOLLOWS * latent[1] + sqrt(1 - _FOLLOWS**2) * latent[2]
+        follows = float(random.uniform(*_FOLLOWS))
         drawn = [_level(float(z), _SKEW.get(name, 1.0)) for name, z in zip(MARKERS, latent, strict=True)]
         self.levels = dict(zip(MARKERS, drawn, strict=True)) | (levels or {})
         """Shares of the tumour cells, but for hot spots."""
+        self._follows = None if levels and "pr" in levels else follows
+        """Of the ER-positive tumour cells, those with PR; None if PR has a level of its own."""
+        if self._follows is not None:
+            self.levels["pr"] = self._follows * self.levels["er"]
         self._seed = seed
         self._others = np.zeros((len(MARKERS), TUMOUR))
         for row, name in enumerate(MARKERS):
@@ -57,8 +63,12 @@ class Expression:
         """Which nuclei, placed in the tissue, express which marker: (N, markers)."""
         own = np.minimum(nuclei.type, TUMOUR - 1)
         shares = np.where(nuclei.type == TUMOUR, self.shares(nuclei.x, nuclei.y), self._others[:, own])
-        draw = [hashed(self._seed, _CELL + row, key(nuclei), np.zeros(1, np.int64)) for row in range(len(MARKERS))]
-        return np.asarray(np.stack(draw) < shares).T
+        nothing = np.zeros(1, np.int64)
+        draw = np.stack([hashed(self._seed, _CELL + row, key(nuclei), nothing) for row in range(len(MARKERS))])
+        positive = draw < shares
+        if self._follows is not None:
+            positive[PR] = np.where(nuclei.type == TUMOUR, positive[ER] & (draw[PR] < self._follows), positive[PR])
+        return np.asarray(positive.T)
 
     def others(self, marker: str) -> Floats:
         """Of the cells beside the tumour that express the marker, by number of the type (TUMOUR,)."""
@@ -67,10 +77,10 @@ class Expression:
     def shares(self, x: Floats, y: Floats) -> Floats:
         """Of the tumour cells at places (N,), µm, that express each marker: (markers, N)."""
         spots = [spline_at(self._seed, _SPOTS + row, _SPOT, x, y) for row in range(len(MARKERS))]
-        spots[2] = _FOLLOWS * spots[1] + sqrt(1 - _FOLLOWS**2) * spots[2]
-        return np.stack(
-            [_moved(self.levels[name], _CONTRAST * spot) for name, spot in zip(MARKERS, spots, strict=True)]
-        )
+        moved = [_moved(self.levels[name], _CONTRAST * spot) for name, spot in zip(MARKERS, spots, strict=True)]
+        if self._follows is not None:
+            moved[PR] = self._follows * moved[ER]
+        return np.stack(moved)
 
 
 def key(nuclei: Nuclei) -> Ints:

@@ -161,7 +161,7 @@ def _landmarks(
     if folded is not None:
         cover = np.array([folded.line.cover(at[:1], at[1:])[0, 0] for at in on_slide])
         places, on_slide = places[cover == 0], on_slide[cover == 0]
-    chosen = [0]
+    chosen = [0] if len(places) else []
     away = np.full(len(places), np.inf)
     while len(chosen) < min(LANDMARKS, len(places)):
         away = np.minimum(away, np.linalg.norm(places - places[chosen[-1]], axis=1))

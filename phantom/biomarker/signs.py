@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.phantom.biomarker.markers import MARKERS, TUMOUR, key
+from histoserve.phantom.biomarker.markers import ER, KI67, TUMOUR, key
 from histoserve.phantom.he.nuclei import Nuclei
 from histoserve.phantom.noise import Floats, Ints, hashed
-
-KI67, ER, PR, HER2, NULL = range(len(MARKERS))
 
 _EVEN = 3.7
 """Nuclei with ER are brought to this radius, µm, if they are larger."""

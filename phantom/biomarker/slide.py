@@ -11,9 +11,9 @@ import numpy as np
 from histoserve.phantom.biomarker.cells import Cells
 from histoserve.phantom.biomarker.coarse import coverage
 from histoserve.phantom.biomarker.glass import RIM, StainedSection
-from histoserve.phantom.biomarker.markers import MARKERS
+from histoserve.phantom.biomarker.markers import ER, HER2, KI67, MARKERS
 from histoserve.phantom.biomarker.section import COARSE_MPP, Section
-from histoserve.phantom.biomarker.signs import ER, HER2, KI67, dividing
+from histoserve.phantom.biomarker.signs import dividing
 from histoserve.phantom.drawing import Frame
 from histoserve.phantom.he.ground import Plane
 from histoserve.phantom.he.raster import paste
@@ -47,7 +47,7 @@ _LINE, _BORDER, _PALER = 0.5, 0.34, 0.10
 class BiomarkerSlide(StainedSection):
     """The drawing of kind "biomarker": see `drawing.Drawing`."""
 
-    types = TYPES
+    types: tuple[str, ...] = TYPES
 
     def __init__(self, section: Section, within: str) -> None:
         seed = section.tissue.seed

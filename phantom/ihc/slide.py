@@ -56,7 +56,7 @@ _LINE = 0.55
 class IhcSlide(StainedSection):
     """The drawing of kind "ihc" and of a pair's second slide: see `drawing.Drawing`."""
 
-    types = TYPES
+    types: tuple[str, ...] = TYPES
 
     def __init__(self, section: Section, marker: str, dyes: Dyes, facts: Mapping[str, object]) -> None:
         super().__init__(section, transmission(dyes.haematoxylin, dyes.dab, dyes.lamp), dyes.blur)
