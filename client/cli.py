@@ -211,15 +211,26 @@ def phantom(
     mpp: Annotated[float, typer.Option(help="µm per pixel.")] = 0.25,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal slides.")] = 0,
     truth: Annotated[Path | None, typer.Option(help="Also write what is on it, as GeoJSON.")] = None,
+    pair: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.tiff", help="Also write the next section of the tissue, where a kind can."),
+    ] = None,
+    same_section: Annotated[bool, typer.Option("--same-section", help="Of the pair: the same section again.")] = False,
 ) -> None:
     """Draws a slide that never was tissue, with a known truth."""
     width, _, height = size.partition("x")
     with _in_words():
         if not (width.isdigit() and height.isdigit()):
             raise WrongUsage(f"--size {size!r} is none: give WIDTHxHEIGHT in pixels, as in 4096x4096.")
-        write = _lazily("histoserve.phantom", "write_phantom", "server")
+        if same_section and pair is None:
+            raise WrongUsage("--same-section says what the second slide shows: name that slide with --pair.")
         pixels = (int(width), int(height))
-        _ask(partial(write, out, kind=kind, size=pixels, mpp=mpp, seed=seed, truth=truth))
+        if pair is None:
+            write = partial(_lazily("histoserve.phantom", "write_phantom", "server"), out)
+        else:
+            both = _lazily("histoserve.phantom", "write_pair", "server")
+            write = partial(both, out, pair, same_section=same_section)
+        _ask(partial(write, kind=kind, size=pixels, mpp=mpp, seed=seed, truth=truth))
 
 
 def _lazily(module: str, name: str, extra: str) -> Callable[..., Any]:

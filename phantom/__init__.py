@@ -3,7 +3,8 @@
 kind -> drawing -> rows of tiles -> pyramid file, and the same drawing's objects -> truth file
 
 A kind is a folder here whose `drawing((width, height), mpp, seed)` is a `Drawing`. What `drawing` takes by keyword
-alone may be chosen too: "lesion:slide_class=solid,stains=outside".
+alone may be chosen too: "lesion:slide_class=solid,stains=outside". A kind that has a `pair` also draws two slides of
+one tissue.
 """
 
 import importlib
@@ -11,11 +12,12 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.phantom.drawing import Drawing
+from histoserve.phantom.drawing import Drawing, Pair
 from histoserve.phantom.pyramid import TILE, write_pyramid
 from histoserve.phantom.truth import write_truth
 
@@ -35,16 +37,60 @@ def write_phantom(path: Path, *, kind: str, size: tuple[int, int], mpp: float, s
     """
     name, _, choices = kind.partition(":")
     _check(name, size, mpp, seed)
-    draw = importlib.import_module(f"{__name__}.{name}").drawing
+    draw = _room(name).drawing
     drawing: Drawing = draw(size, mpp, seed, **_chosen(draw, name, choices))
+    _write(path, drawing, size, mpp, truth, {"kind": name, "seed": seed})
+
+
+def write_pair(
+    path: Path,
+    second: Path,
+    *,
+    kind: str,
+    size: tuple[int, int],
+    mpp: float,
+    seed: int,
+    truth: Path | None,
+    same_section: bool = False,
+) -> None:
+    """Draw two slides of one tissue, the first as `write_phantom` does, of two neighbouring sections or of the same.
+
+    What is on the second goes to `pair_truth(truth)`; "pair" in the headers of both files tells how the second lies to
+    the first. ValueError also for a kind whose slides come alone.
+    """
+    name, _, choices = kind.partition(":")
+    _check(name, size, mpp, seed)
+    make: Callable[..., Pair] | None = getattr(_room(name), "pair", None)
+    if make is None:
+        paired = ", ".join(one for one in kinds() if hasattr(_room(one), "pair"))
+        raise ValueError(f"slides of kind {name!r} come alone: leave out the pair, or choose one of {paired}")
+    if path.absolute() == second.absolute():
+        raise ValueError(f"a pair is two files, but both are to be {path}")
+    pair = make(size, mpp, seed, same_section, **_chosen(make, name, choices))
+    about: dict[str, object] = {"kind": name, "seed": seed, "pair": pair.relation}
+    _write(path, pair.first, size, mpp, truth, about)
+    _write(second, pair.second, pair.second_size, pair.second_mpp, truth and pair_truth(truth), about)
+
+
+def pair_truth(truth: Path) -> Path:
+    """Where the truth about a pair's second slide lies."""
+    return truth.with_name(f"{truth.stem}.pair{truth.suffix}")
+
+
+def _room(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _write(
+    path: Path, drawing: Drawing, size: tuple[int, int], mpp: float, truth: Path | None, about: dict[str, object]
+) -> None:
     write_pyramid(path, size, mpp, _tile_rows(drawing, size))
     if truth is not None:
-        header: dict[str, object] = {"kind": name, "seed": seed, "mpp": mpp, "size": list(size)}
-        header |= drawing.facts
+        header: dict[str, object] = {**about, "mpp": mpp, "size": list(size), **drawing.facts}
         write_truth(truth, header, drawing.types, drawing.objects())
 
 
-def _chosen(draw: Callable[..., Drawing], name: str, choices: str) -> dict[str, str]:
+def _chosen(draw: Callable[..., object], name: str, choices: str) -> dict[str, str]:
     """Keyword arguments from "key=value,key=value"."""
     known = [one.name for one in inspect.signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY]
     found = dict(part.partition("=")[::2] for part in choices.split(",") if part)

@@ -1,7 +1,7 @@
 """What every kind of phantom must be able to do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,8 @@ class TrueObject:
     """Number of its type, from 1."""
     outline: NDArray[np.float64]
     """Polygon (V, 2) in level-0 pixels, three decimals; a pixel belongs to it if its centre lies inside."""
+    properties: Mapping[str, object] = field(default_factory=dict)
+    """What else is true of it, by name."""
 
 
 class Drawing(Protocol):
@@ -26,11 +28,27 @@ class Drawing(Protocol):
 
     types: tuple[str, ...]
     """Names of the object types, from number 1."""
-    facts: Mapping[str, object]
-    """What is true of the slide as a whole, for the header of its truth."""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What is true of the slide as a whole, for the header of its truth."""
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
         """RGB (h, w, 3) of the frame, which may extend beyond the slide."""
 
     def objects(self) -> Iterator[TrueObject]:
         """Every object once, in an order that depends on the position only."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two slides of one tissue."""
+
+    first: Drawing
+    second: Drawing
+    second_size: tuple[int, int]
+    """Width and height of the second slide in its level-0 pixels."""
+    second_mpp: float
+    """Its µm per pixel."""
+    relation: Mapping[str, object]
+    """How the second lies to the first, for the header of both truths."""

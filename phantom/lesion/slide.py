@@ -49,7 +49,7 @@ class LesionSlide(HeSlide):
         seed = tissue.seed
         chosen = stains(seed, dyes)
         colours = transmission(chosen.haematoxylin, chosen.eosin, chosen.lamp)
-        super().__init__(size, mpp, seed, Material(tissue, Population(tissue), _looks(seed), colours))
+        super().__init__(size, mpp, seed, Material(tissue, Population(tissue), looks_of(seed), colours))
         self.tissue = tissue
         self.size = size
         self.mpp = mpp
@@ -120,7 +120,8 @@ class LesionSlide(HeSlide):
         return x, y
 
 
-def _looks(seed: int) -> Plane:
+def looks_of(seed: int) -> Plane:
+    """`he.slide.LOOKS` of a slide, with a row for the nuclei of lesion cells."""
     looks = np.vstack([LOOKS, np.array([_LOOK], np.float32)])
     for row in (EPITHELIAL, LESION_TYPE):
         looks[row, 0] *= _SHADES[0] + hashed_one(seed, _CHROMATIN, row, 0) * (_SHADES[1] - _SHADES[0])
