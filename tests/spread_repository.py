@@ -1,4 +1,7 @@
-"""Spread's models with a tiny graph in the place of the network: a region's value is its mean red, in 0-1."""
+"""Spread's models with a tiny graph in the place of the network: a region's value is its mean red, in 0-1.
+
+They wait in `spread_models` for a trained network, with which they go to `model_repository`.
+"""
 
 import shutil
 from pathlib import Path
@@ -7,8 +10,7 @@ import numpy as np
 from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 
-from histoserve.benchmark.tile import REPOSITORY
-
+REPOSITORY = Path(__file__).with_name("spread_models")
 TILE_PX = 224
 CONFIG = """
 backend: "onnxruntime" max_batch_size: 8 dynamic_batching { }

@@ -29,7 +29,8 @@ EPOCHS, RATE = 30, 1e-3
 SLIDES = 160
 """22 MB of memory each."""
 REGIONS = 3200
-DYES = 0.1
+DYES = 0.25
+"""With 0.1, R² of layer 13 on other slides fell from 0.66 to 0.45 as the stains of those seen were learned."""
 WHOLE = 3
 """Last epochs, which see whole regions."""
 TRAINING_PART = 0.8
