@@ -152,10 +152,14 @@ def export(
     weights: Annotated[Path | None, typer.Option(help="What `train` left; without it the installed ones.")] = None,
     repository: Repository = None,
     replace: Annotated[bool, typer.Option("--replace", help="Also if it is the installed repository.")] = False,
+    source: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--from", metavar="LAYOUT FILE", help="Another program's weights, as in `hovernet net.tar`."),
+    ] = None,
 ) -> None:
     """Turns a network into verified graphs in a model repository."""
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "export", "export"), name, weights, repository, replace)
+        _ask(_lazily("histoserve.export.commands", "export", "export"), name, weights, repository, replace, source)
 
 
 def _training(module: str) -> Callable[..., Any]:

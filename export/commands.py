@@ -10,7 +10,7 @@ from histoserve.export.engines import engine_of
 from histoserve.export.graph import onnx_from_module
 from histoserve.export.portable import require_portable
 from histoserve.export.repository import INSTALLED, changes
-from histoserve.export.rooms import graphs_of, room
+from histoserve.export.rooms import graphs_of, importer, room
 from histoserve.export.samples import samples
 from histoserve.export.tensorrt import library
 from histoserve.export.verify import verify, verify_rows
@@ -18,17 +18,27 @@ from histoserve.export.weight_file import load, require_finite, save_with_score,
 from histoserve.export.whole import write_together
 
 
-def export(name: str, weights: Path | None, repository: Path | None, replace: bool = False) -> None:
+def export(
+    name: str,
+    weights: Path | None,
+    repository: Path | None,
+    replace: bool = False,
+    source: tuple[str, Path] | None = None,
+) -> None:
     """Exports the graphs of pipeline `name`, compares them with PyTorch, and puts them into `repository`.
 
     `weights` is what `histoserve train` left; without it, the weights that come with histoserve. Without `repository`
     it is the installed one, of which nothing is changed unless told to `replace` what it serves. ValueError then, and
-    for whatever cannot be exported or does not fit.
+    for whatever cannot be exported or does not fit. `source` is the layout and the path of another program's file, in
+    place of `weights`.
     """
     console = Console(highlight=False, soft_wrap=True)
-    network = room(name, "network")
+    if source and weights:
+        raise ValueError(f"--weights {weights} and --from {source[0]} {source[1]}: name one of them")
+    network = importer(name, source[0]) if source else room(name, "network")
     target = writable_repository(repository)
-    path = (weights or Path(str(network.__file__)).with_name("weights.pt")).expanduser()
+    given = source[1] if source else weights
+    path = (given or Path(str(network.__file__)).with_name("weights.pt")).expanduser()
     if not path.is_file():
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
     exported, told = [], []

@@ -17,9 +17,22 @@ def room(name: str, module: str) -> ModuleType:
     return importlib.import_module(f"histoserve.export.{name}.{module}")
 
 
+def importer(name: str, layout: str) -> ModuleType:
+    """What takes files of another program's layout into pipeline `name`; ValueError naming those that exist.
+
+    It stands in the pipeline's room, `from_<layout>.py`: `weights_in` finds the parameters in what the file holds, and
+    `served` is as that of `network.py`.
+    """
+    folder = Path(str(room(name, "network").__file__)).parent
+    known = [path.stem.removeprefix("from_") for path in sorted(folder.glob("from_*.py"))]
+    if layout not in known:
+        raise ValueError(f"{name} takes no files from {layout!r}; there are: {', '.join(known) or 'none'}")
+    return room(name, f"from_{layout}")
+
+
 def graphs_of(network: ModuleType, name: str, path: Path) -> list[ServedGraph]:
     """What is served of the weights in the file `path`; ValueError, in one line, if they are not of this pipeline."""
-    state = weights_from_file(path)
+    state = weights_from_file(path, getattr(network, "weights_in", lambda loaded: loaded))
     try:
         served: list[ServedGraph] = network.served(state)
         return served

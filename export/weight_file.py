@@ -5,7 +5,7 @@ import io
 import json
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from torch import Tensor
 from histoserve.export.whole import write_whole
 
 
-def weights_from_file(path: Path) -> dict[str, Tensor]:
-    """As the networks take them, float32: shipped ones are float16. ValueError, in one line, if it holds none."""
-    state = load(path)
+def weights_from_file(path: Path, part: Callable[[Any], Any] = lambda loaded: loaded) -> dict[str, Tensor]:
+    """As the networks take them, float32: shipped ones are float16. ValueError, in one line, if it holds none.
+
+    `part` finds them in what another program saved.
+    """
+    state = part(load(path))
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()) or not state:
         if isinstance(state, dict) and "optimizer" in state:
             raise ValueError(f"{path} is the checkpoint of a training: give the weights that `histoserve train` named")
