@@ -6,6 +6,7 @@
 #                      (LESIONS=60: how many, LESION=… : what phantoms, OTHER=NAME=RESULTS : another network's, TRAINING=…)
 # make score-spread    the served directions, extents and values of phantom slides, likewise     (SPREADS=60, SPREAD=…,
 #                      OTHER=… as above; REAL=1: of CoNSeP's patches instead, GIVEN="NAME=FILE …": VGG16s to start from)
+# make score-registration    two stains laid on each other: two real pairs as they are and moved, 100 phantom pairs  (MOVES=16)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 # make browser    what the tests of the page need of the system
@@ -25,6 +26,7 @@ SPREAD ?= --size 4000x4000 --mpp 1
 SPREADS_IN ?= out/spreads
 # Of the network that is served, for its 13th layer alone.
 SPREAD_WEIGHTS ?= $(wildcard export/spread/weights.pt)
+MOVES ?= 16
 # Where `train tissue -o out/tissue` leaves its slides; without them, no hand-made features are measured.
 TRAINING ?= out/tissue/slides
 # Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
@@ -38,7 +40,7 @@ VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads test quick lint browser clean
+.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads score-registration test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -100,6 +102,11 @@ $(SPREADS_IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	$(BIN)/histoserve phantom $@ --kind spread$(if $(filter %0 %2 %4 %6 %8,$*),:stains=outside) $(SPREAD) \
 	  --seed $* --truth $(@:.tiff=.geojson)
+
+# Landmark errors, beside the best matrix there is, SIFT, and leaving the slides as they are; pairs to be refused.
+score-registration: .venv/.all
+	$(BIN)/python -m histoserve.benchmark.registration.real --data $(DATA) --moves $(MOVES)
+	$(BIN)/histoserve bench registration
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py

@@ -115,6 +115,23 @@ def view(
 
 
 @app.command()
+def register(
+    he: Annotated[Path, typer.Argument(metavar="HE", help="The H&E slide, which stays.")],
+    ihc: Annotated[Path, typer.Argument(metavar="IHC", help="The same tissue stained for a marker.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder of the two files.")],
+    mpp: Annotated[float | None, typer.Option(help="µm per pixel of HE, if the file does not say or is wrong.")] = None,
+    mpp_ihc: Annotated[float | None, typer.Option(help="The same of IHC.")] = None,
+) -> None:
+    """Finds how two stained sections of one tissue lie to each other: OUT/registration.json, OUT/checkerboard.png."""
+    # The other commands are quick to start without this.
+    from histoserve.client.registration.command import register_files
+
+    with _in_words():
+        for line in register_files(he, ihc, out, mpp, mpp_ihc)[1]:
+            typer.echo(line)
+
+
+@app.command()
 def serve(
     repository: Repository = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="gRPC port on loopback; without it 8001.")] = None,
