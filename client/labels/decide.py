@@ -1,0 +1,65 @@
+"""One decision, written at once, without losing what anybody else has written meanwhile."""
+
+from pathlib import Path
+
+from histoserve.client.errors import LabelsError
+from histoserve.client.labels.label import Decision, Label
+from histoserve.client.labels.read import TABLE, labels_in, read_table, said
+from histoserve.client.labels.record import Record, read_records
+from histoserve.client.labels.write import locked, write_table
+from histoserve.client.slide import printable
+
+
+class DecidedMeanwhile(LabelsError):
+    """Somebody else has decided on the tile: nothing was written."""
+
+    def __init__(self, label: Label):
+        super().__init__(
+            f"Meanwhile {said(label.key)} was set to {label.decision.value or 'undecided'}, in another window or in "
+            "the file; nothing was written. Decide again if you wish."
+        )
+        self.label = label
+
+
+class Undecidable(LabelsError):
+    """There is no such tile, or nothing is left to decide on it."""
+
+
+class Review:
+    """A training set under review; one thread at a time."""
+
+    def __init__(self, folder: Path):
+        """Raises LabelsError."""
+        self._folder = folder
+        self._records: dict[int, Record] = read_records(folder)
+        self.labels()
+
+    def labels(self) -> list[Label]:
+        """As they stand in the file now; raises LabelsError."""
+        table = read_table(self._folder)
+        try:
+            return labels_in(table, self._records, printable(self._folder / TABLE))
+        except LabelsError:
+            # A pair may have been added meanwhile; a record that was read never changes.
+            self._records = read_records(self._folder)
+            return labels_in(table, self._records, printable(self._folder / TABLE))
+
+    def decide(self, key: tuple[int, int], was: Decision, decision: Decision) -> Label:
+        """Whoever decides has seen it as it `was`.
+
+        Raises Undecidable, DecidedMeanwhile, LabelsError if the file cannot be read as it stands now, OutputError.
+        """
+        with locked(self._folder):
+            labels = {label.key: label for label in self.labels()}
+            label = labels.get(key)
+            if label is None:
+                raise Undecidable(f"There is no {said(key)}.")
+            if label.tile.reason:
+                raise Undecidable(f"{said(key).capitalize()} was dropped beforehand: {label.tile.reason}")
+            if decision is Decision.ACCEPT and label.tile.reading is None:
+                raise Undecidable(f"{said(key).capitalize()} has no reading: it cannot be accepted.")
+            if label.decision is not was:
+                raise DecidedMeanwhile(label)
+            labels[key] = Label(label.pair, label.tile, decision, label.folder)
+            write_table(self._folder, labels.values())
+            return labels[key]
