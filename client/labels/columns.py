@@ -24,7 +24,7 @@ NUMBERS: Mapping[str, Cell] = {
     "positive": lambda pair, tile: str(tile.positive),
     "negative": lambda pair, tile: str(tile.negative),
     "reading": lambda pair, tile: "" if tile.reading is None else f"{tile.reading:.4f}",
-    "residual_um": lambda pair, tile: f"{tile.residual_um:.1f}",
+    "residual_um": lambda pair, tile: "" if tile.residual_um is None else f"{tile.residual_um:.1f}",
 }
 
 TEXTS: Mapping[str, Cell] = {

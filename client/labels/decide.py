@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from histoserve.client.errors import LabelsError
-from histoserve.client.labels.label import Decision, Label
+from histoserve.client.labels.label import Decision, Label, picture_name
 from histoserve.client.labels.read import TABLE, labels_in, read_table, said
 from histoserve.client.labels.record import Record, read_records
 from histoserve.client.labels.write import locked, write_table
@@ -43,6 +43,11 @@ class Review:
             # A pair may have been added meanwhile; a record that was read never changes.
             self._records = read_records(self._folder)
             return labels_in(table, self._records, printable(self._folder / TABLE))
+
+    def picture(self, key: tuple[int, int], stain: str) -> Path | None:
+        """Of a tile's `he` or `ihc`; None if there is no such tile."""
+        record = self._records.get(key[0])
+        return record.folder / picture_name(key[1], stain) if record and key[1] in record.tiles else None
 
     def decide(self, key: tuple[int, int], was: Decision, decision: Decision) -> Label:
         """Whoever decides has seen it as it `was`.

@@ -55,8 +55,8 @@ class Tile:
     negative: int
     reading: float | None
     """0-1, to four places; None where there is no tumour."""
-    residual_um: float
-    """How far the two pictures are off each other here, to one place."""
+    residual_um: float | None
+    """How far the two pictures are off each other here, to one place; None where nothing tells."""
     reason: str = ""
     """Why it was dropped beforehand, a sentence; such a tile cannot be accepted."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from histoserve.client.errors import LabelsError
 from histoserve.client.labels.columns import NUMBERS, RECORDED
 from histoserve.client.labels.label import Decision, Label
-from histoserve.client.labels.record import Record, read_records
+from histoserve.client.labels.record import PAIRS, Record, read_records
 from histoserve.client.labels.table import Row, rows_in
 from histoserve.client.slide import printable
 
@@ -22,6 +22,11 @@ def read_labels(folder: Path) -> list[Label]:
     """
     records = read_records(folder)
     return labels_in(read_table(folder), records, printable(folder / TABLE))
+
+
+def is_training_set(folder: Path) -> bool:
+    """Or the beginning of one."""
+    return (folder / TABLE).is_file() or (folder / PAIRS).is_dir()
 
 
 def read_table(folder: Path) -> bytes:

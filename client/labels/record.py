@@ -92,8 +92,10 @@ def tile_from(said: dict[str, Any]) -> Tile:
     he_region, ihc_region = (_region(said.pop(name)) for name in ("he_region", "ihc_region"))
     tile = Tile(**said, he_region=he_region, ihc_region=ihc_region)
     counts = tile.number, tile.positive, tile.negative
-    if not all(type(each) is int and each >= 0 for each in counts) or not math.isfinite(tile.residual_um):
+    if not all(type(each) is int and each >= 0 for each in counts):
         raise ValueError("counts that are none")
+    if tile.residual_um is not None and not 0 <= tile.residual_um < math.inf:
+        raise ValueError(f"a residual of {tile.residual_um}")
     if tile.reading is not None and not 0 <= tile.reading <= 1:
         raise ValueError(f"a reading of {tile.reading}")
     return tile
