@@ -1,10 +1,11 @@
 """One decision, written at once, without losing what anybody else has written meanwhile."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from histoserve.client.errors import LabelsError
 from histoserve.client.labels.label import Decision, Label, picture_name
-from histoserve.client.labels.read import TABLE, labels_in, read_table, said
+from histoserve.client.labels.read import TABLE, labels_in, read_labels, read_table, said
 from histoserve.client.labels.record import Record, read_records
 from histoserve.client.labels.write import locked, write_table
 from histoserve.client.slide import printable
@@ -65,6 +66,17 @@ class Review:
                 raise Undecidable(f"{said(key).capitalize()} has no reading: it cannot be accepted.")
             if label.decision is not was:
                 raise DecidedMeanwhile(label)
-            labels[key] = Label(label.pair, label.tile, decision, label.folder)
+            labels[key] = replace(label, decision=decision)
             write_table(self._folder, labels.values())
             return labels[key]
+
+
+def accept_rest(folder: Path) -> int:
+    """Accepts all that is undecided and has a reading, unseen: for phantoms, whose truth is known. How many it was."""
+    with locked(folder):
+        labels = read_labels(folder)
+        rest = {
+            label.key for label in labels if label.decision is Decision.UNDECIDED and label.tile.reading is not None
+        }
+        write_table(folder, [replace(each, decision=Decision.ACCEPT) if each.key in rest else each for each in labels])
+    return len(rest)

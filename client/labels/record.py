@@ -10,6 +10,7 @@ from typing import Any
 from histoserve.client.errors import LabelsError
 from histoserve.client.grid import Rectangle
 from histoserve.client.labels.label import Pair, SlideOf, Tile, picture_name
+from histoserve.client.replace import replace_file
 from histoserve.client.slide import printable
 
 PAIRS, PAIR = "pairs", "pair.json"
@@ -80,6 +81,19 @@ def read_tiles(path: Path) -> list[Tile]:
     if len({tile.number for tile in tiles}) < len(tiles):
         raise _damaged(path, "a tile stands in it twice")
     return tiles
+
+
+def read_journal(place: Path) -> list[Tile]:
+    """Of an unfinished pair; a line that a run did not write to its end is cut off. Raises LabelsError."""
+    path = place / JOURNAL
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            replace_file(path, whole)
+    except OSError as error:
+        raise _damaged(path, error) from error
+    return read_tiles(path) if whole else []
 
 
 def line_of(tile: Tile) -> str:

@@ -23,14 +23,17 @@ EMPTY = b"pair,tile,decision\n"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """While it is held no other of our processes writes the table; raises OutputError."""
+def locked(folder: Path, busy: str | None = None) -> Iterator[None]:
+    """While it is held no other of our processes writes here; raises OutputError, at once if `busy` says of what."""
     with ExitStack() as stack:
         try:
             file = stack.enter_context(open(folder / LOCK, "ab"))
         except OSError as error:
             raise _unwritable(folder / LOCK, error) from error
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise OutputError(f"{busy}: wait until it has ended, or stop it.") from error
         yield
 
 
