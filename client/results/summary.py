@@ -2,13 +2,15 @@
 
 import csv
 import io
+import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from histoserve.client.errors import OutputError
-from histoserve.client.replace import replace_file
+from histoserve.client.results.folder import UMASK
 
 SUMMARY = "summary.csv"
 
@@ -46,7 +48,15 @@ def write_summary(out: Path, rows: Iterable[Row]) -> None:
         writer.writerow([row.slide, row.pipeline, row.state, row.result, seconds, row.folder, row.remark])
     try:
         out.mkdir(parents=True, exist_ok=True)
-        replace_file(out / SUMMARY, text.getvalue().encode())
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=out, prefix=f".{SUMMARY}-", delete=False) as file:
+            try:
+                file.write(text.getvalue())
+                file.flush()
+                os.fchmod(file.fileno(), 0o666 & ~UMASK)
+                os.replace(file.name, out / SUMMARY)
+            except BaseException:
+                os.unlink(file.name)
+                raise
     except OSError as error:
         raise OutputError(
             f"The summary cannot be written to {out / SUMMARY}: {error.strerror}. Make room, or give another folder."
