@@ -5,6 +5,7 @@ since three look like a thousand's separator to some.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from histoserve.client.labels.label import Label, Pair, Tile
 
@@ -35,7 +36,6 @@ TEXTS: Mapping[str, Cell] = {
 }
 
 RECORDED: Mapping[str, Cell] = {**NUMBERS, **TEXTS}
-"""What the record says of a tile, by column."""
 
 COLUMNS = (
     *("pair", "tile", "marker", "he", "he_x", "he_y", "he_width", "he_height"),
@@ -47,7 +47,14 @@ COLUMNS = (
 def cells(label: Label) -> list[str]:
     """Of a row, in the order of COLUMNS."""
     own = {"pair": str(label.pair.number), "tile": str(label.tile.number), "decision": label.decision.value}
-    return [own[name] if name in own else RECORDED[name](label.pair, label.tile) for name in COLUMNS]
+    row = {**recorded(label.pair, label.tile), **own}
+    return [row[name] for name in COLUMNS]
+
+
+@lru_cache(maxsize=2**17)
+def recorded(pair: Pair, tile: Tile) -> Mapping[str, str]:
+    """What the record says, by column; kept, since every decision reads and writes the whole file."""
+    return {name: cell(pair, tile) for name, cell in RECORDED.items()}
 
 
 def plain(text: str) -> str:

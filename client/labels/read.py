@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoserve.client.errors import LabelsError
-from histoserve.client.labels.columns import NUMBERS, RECORDED
+from histoserve.client.labels.columns import NUMBERS, recorded
 from histoserve.client.labels.label import Decision, Label
 from histoserve.client.labels.record import PAIRS, Record, read_records
 from histoserve.client.labels.table import Row, rows_in
@@ -73,11 +73,11 @@ class _Line:
         if record is None or key[1] not in record.tiles:
             raise self._wrong(f"holds {said(key)}, which is not in this folder; remove the line")
         tile, decision = record.tiles[key[1]], self._decision()
-        for column in self.row.cells:
-            if column in RECORDED and not self._agrees(column, RECORDED[column](record.pair, tile)):
+        for column, expected in recorded(record.pair, tile).items():
+            if column in self.row.cells and not self._agrees(column, expected):
                 raise self._wrong(
                     f"says {column} {self.row.cells[column][:60]!r} of {said(key)}, the record says "
-                    f"{RECORDED[column](record.pair, tile)!r}. Only `decision` may be changed: set the cell back, "
+                    f"{expected!r}. Only `decision` may be changed: set the cell back, "
                     f"or remove the whole column {column} (it is filled in again)"
                 )
         if decision is Decision.ACCEPT and (tile.reason or tile.reading is None):
@@ -86,9 +86,9 @@ class _Line:
         return Label(record.pair, tile, decision, record.folder)
 
     def _agrees(self, column: str, expected: str) -> bool:
-        if column in NUMBERS and expected:
-            return self.row.number(column) == float(expected)
-        return self.row.cells[column] == expected
+        if self.row.cells[column] == expected:
+            return True
+        return column in NUMBERS and expected != "" and self.row.number(column) == float(expected)
 
     def _whole(self, column: str) -> int:
         number = self.row.number(column)
