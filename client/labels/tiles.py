@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.errors import OutputError, UnreadableRegion
+from histoserve.client.errors import OutputError, SlideError, UnreadableRegion
 from histoserve.client.grid import Rectangle
 from histoserve.client.labels.label import Pair, Tile, picture_name
 from histoserve.client.labels.record import read_journal
@@ -66,7 +66,7 @@ class Source:
     ihc_picture: Callable[[Rectangle], RGB]
     """Of the IHC under a region of the H&E, likewise."""
     read: Callable[[RGB, float], Reading]
-    """Picture and its µm/px → reading."""
+    """Picture and its µm/px → reading; raises SlideError for a picture that it cannot read."""
 
 
 def record_tiles(pair: Pair, place: Path, regions: Sequence[Rectangle], source: Source) -> Iterator[str | None]:
@@ -99,7 +99,11 @@ def _tile(pair: Pair, number: int, region: Rectangle, ihc: RGB, source: Source) 
     reason = _reason(residual, pair.tile_px * pair.mpp) or _beyond(source, region)
     if reason:
         return Tile(number, region, there, 0, 0, None, known, reason)
-    reading = source.read(ihc, pair.mpp)
+    try:
+        reading = source.read(ihc, pair.mpp)
+    except SlideError as error:
+        # Of this picture alone; what a server cannot do ends the run, which can go on later.
+        return Tile(number, region, there, 0, 0, None, known, f"It could not be read: {error}")
     if math.isnan(reading.ratio):
         return Tile(number, region, there, 0, 0, None, known, "No tumour was found, so there is no reading.")
     return Tile(number, region, there, reading.positive, reading.negative, round(reading.ratio, 4), known)

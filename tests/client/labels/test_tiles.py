@@ -129,6 +129,19 @@ def test_a_tile_without_tumour_has_no_reading(found: Found) -> None:
     assert label.tile.reason == "No tumour was found, so there is no reading."
 
 
+def test_a_picture_that_the_reader_refuses_is_dropped(found: Found) -> None:
+    def refusing(shown: NDArray[np.uint8], mpp: float) -> Counts:
+        if shown[0, 0, 0] == 64:
+            raise SlideError("its colours are those of H&E")
+        return read(shown, mpp)
+
+    assert run(found, source(read=refusing)) == [None] * 4
+
+    labels = read_labels(found.place.parents[1])
+    assert [label.tile.reading for label in labels] == [0.0, None, 0.4, 0.5]
+    assert labels[1].tile.reason == "It could not be read: its colours are those of H&E"
+
+
 def test_a_tile_that_cannot_be_read_costs_itself(found: Found) -> None:
     def broken(region: Rectangle) -> NDArray[np.uint8]:
         if region[0] == 64:
