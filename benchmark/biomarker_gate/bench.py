@@ -33,15 +33,21 @@ def run(image: Path | None = None) -> int:
 
 
 def gate(tiles: Sequence[Measured]) -> dict[str, dict[str, float]]:
-    """By marker: the area under the curve of its own sign, of each colour and of the density."""
+    """By marker: the area under the curve of its own sign, of each colour and of the density.
+
+    Of `null` that of the other markers' signs which is farthest from one half.
+    """
     colours, density = np.array([tile.colour for tile in tiles]), np.array([tile.density for tile in tiles])
     found = {}
     for row, name in enumerate(MARKERS):
         readings = np.array([tile.readings[row] for tile in tiles])
         high = readings > np.median(readings)
-        measures = {"sign": np.array([tile.signs[name] for tile in tiles])}
-        measures |= dict(zip(("red", "green", "blue"), colours.T, strict=True)) | {"density": density}
-        found[name] = {measure: area_under_curve(values, high) for measure, values in measures.items()}
+        signs = {one: np.array([tile.signs[one] for tile in tiles]) for one in tiles[0].signs}
+        measures = dict(zip(("red", "green", "blue"), colours.T, strict=True)) | {"density": density}
+        told = {measure: area_under_curve(values, high) for measure, values in measures.items()}
+        by_signs = {one: area_under_curve(values, high) for one, values in signs.items()}
+        farthest = max(by_signs.values(), key=lambda value: abs(value - 0.5))
+        found[name] = {"sign": by_signs.get(name, farthest)} | told
     return found
 
 

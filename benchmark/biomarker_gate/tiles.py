@@ -30,7 +30,7 @@ class Measured(NamedTuple):
     readings: Floats
     """True positives ÷ tumour cells, by marker."""
     signs: dict[str, float]
-    """What each marker does to its cells, by marker; more is more."""
+    """What each marker but `null` does to its cells, by marker; more is more."""
     colour: Floats
     """Mean of R, G and B."""
     density: float
@@ -63,21 +63,29 @@ def _frame(slide: BiomarkerSlide, seed: int) -> Frame:
 
 def _signs(image: NDArray[np.uint8], cells: Cells, slide: BiomarkerSlide, frame: Frame) -> dict[str, float]:
     density = -np.log((image[..., 0].astype(np.float64) + 1) / 256)
+    labels = slide.labels(frame, cells)
+    within = cv2.erode((labels > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    inner = np.where(within, labels, 0).ravel()
     smooth = cv2.blur(density, (_SMOOTH_PX, _SMOOTH_PX))
-    labels = slide.labels(frame, cells).ravel()
-    area = np.bincount(labels, minlength=len(cells) + 1)[1:].clip(1)
-    mean, square = (np.bincount(labels, smooth.ravel() ** k, len(cells) + 1)[1:] / area for k in (1, 2))
-    # Of the density, since strength of stain then falls out.
-    uneven = np.sqrt(np.maximum(square - mean**2, 0)) / mean
+    # One by the other: strength of stain and darkness of nuclei fall out.
+    coarse = np.mean(_deviations(smooth, inner, len(cells)) / _deviations(density, inner, len(cells)))
+    area = np.bincount(labels.ravel(), minlength=len(cells) + 1)[1:]
     even = -float(np.mean(area))
-    values = [float(np.median(uneven)), even, even, _border(image, cells, labels, frame), float(np.median(uneven))]
-    return dict(zip(MARKERS, values, strict=True))
+    values = [float(coarse), even, even, _border(image, cells, labels, frame)]
+    return dict(zip(MARKERS, values, strict=False))
+
+
+def _deviations(plane: Floats, labels: NDArray[np.int32], number: int) -> Floats:
+    """Of the plane within each label, (number,); small where a label has no pixel."""
+    area = np.bincount(labels, minlength=number + 1)[1:].clip(1)
+    mean, square = (np.bincount(labels, plane.ravel() ** k, number + 1)[1:] / area for k in (1, 2))
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 1e-12)))
 
 
 def _border(image: NDArray[np.uint8], cells: Cells, nuclei: NDArray[np.int32], frame: Frame) -> float:
     """How much darker in green the cells' borders are than the rest of their bodies."""
     depth, number = paste(cells.bodies, cells.centres, frame, 1.0)
-    under = np.where((number > 0) & (nuclei.reshape(number.shape) == 0), depth * MPP, np.nan)
+    under = np.where((number > 0) & (nuclei == 0), depth * MPP, np.nan)
     green = image[..., 1].astype(np.float64)
     border, body = green[abs(under) < 0.4], green[under > 0.8]
     return float(body.mean() - border.mean()) if len(body) and len(border) else 0.0

@@ -62,7 +62,7 @@ def biomarker_pair(
     tear = _tear(tissue, random) if chosen == "torn" else None
     under = tissue.section(0 if same_section else 1, tear)
     second_mpp = mpp if pair_mpp is None else _mpp(pair_mpp)
-    placement, second_size = _placed(under, second_mpp, random, cut=chosen == "cut")
+    placement, second_size = placed(under, second_mpp, random, cut=chosen == "cut")
     expression, shared = Expression(seed), 1.0 if same_section else _SHARED
     first = BiomarkerSlide(Section(tissue, expression, size, mpp), stains)
     second = stained_for(
@@ -114,7 +114,7 @@ def _tear(tissue: BiomarkerTissue, random: np.random.Generator) -> Tear:
     return Tear(tissue.seed, there * np.cos(angle), there * np.sin(angle), angle)
 
 
-def _placed(
+def placed(
     tissue: BiomarkerTissue, mpp: float, random: np.random.Generator, *, cut: bool
 ) -> tuple[Placement, tuple[int, int]]:
     """How the section is moved, and the size of a slide around it (px)."""

@@ -29,9 +29,10 @@ def test_the_gate_closes_on_a_void_sign_on_a_colour_and_on_null() -> None:
 
 @pytest.mark.slow
 def test_a_few_tiles_already_show_every_sign() -> None:
-    found = gate(list(measured(range(40))))
+    found = gate(list(measured(range(30))))
 
     assert found["ki67"]["sign"] > 0.7
     assert found["er"]["sign"] > 0.7
     assert found["her2"]["sign"] > 0.7
-    assert 0.25 < found["null"]["sign"] < 0.75
+    # Of 30 tiles this strays by 0.1.
+    assert 0.2 < found["null"]["sign"] < 0.8

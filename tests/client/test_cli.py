@@ -109,6 +109,18 @@ def test_wrong_usage_ends_with_2(run: Run, slide_path: Path, tmp_path: Path, wro
     assert not (tmp_path / "out").exists()
 
 
+def test_the_second_slide_of_a_pair_is_refused_in_words_where_there_is_none(run: Run, tmp_path: Path) -> None:
+    one, two = tmp_path / "a.tiff", tmp_path / "b.tiff"
+
+    unnamed = run("phantom", one, "--size", "40x40", "--same-section")
+    alone = run("phantom", one, "--size", "40x40", "--pair", two)
+
+    assert unnamed == (2, "histoserve: --same-section says what the second slide shows: name that slide with --pair.\n")
+    assert alone[0] == 1
+    assert "slides of kind 'he' come alone" in alone[1]
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interruption_ends_with_130_and_leaves_nothing(
     run: Run, serve_discs: Any, slide_path: Path, tmp_path: Path
 ) -> None:

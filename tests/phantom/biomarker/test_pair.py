@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from histoserve.phantom import pair_truth, write_pair
-from histoserve.phantom.biomarker.pair import BEND, DAMAGES, SCALES, STRETCH, biomarker_pair
+from histoserve.phantom.biomarker.pair import BEND, DAMAGES, SCALES, STRETCH, biomarker_pair, placed
 from histoserve.phantom.biomarker.placement import Placement
+from histoserve.phantom.biomarker.tissue import BiomarkerTissue
 from histoserve.phantom.ihc.slide import IhcSlide
 
 SIZE, MPP = (400, 360), 0.5
@@ -67,7 +68,9 @@ def test_landmarks_are_the_same_place_of_the_tissue() -> None:
 
 
 def test_matrices_keep_to_what_is_promised() -> None:
-    matrices = np.array([biomarker_pair((90, 80), 20.0, seed, False).relation["matrix"] for seed in range(30)])
+    tissue = BiomarkerTissue(1, (900.0, 800.0))
+    placements = [placed(tissue, 1.0, np.random.default_rng(seed), cut=False)[0] for seed in range(30)]
+    matrices = np.array([one.matrix for one in placements])
 
     values = np.linalg.svd(matrices[:, :, :2], compute_uv=False)
 
@@ -93,7 +96,7 @@ def test_neighbouring_sections_share_some_nuclei_and_the_same_section_all() -> N
 
 def test_both_truths_tell_how_the_slides_lie(tmp_path: Path) -> None:
     truth = tmp_path / "t.geojson"
-    arguments = {"size": (90, 80), "mpp": 20.0, "seed": 1, "truth": truth}
+    arguments = {"size": (150, 130), "mpp": 4.0, "seed": 1, "truth": truth}
 
     write_pair(tmp_path / "he.tiff", tmp_path / "ihc.tiff", kind="biomarker:marker=pr", **arguments)  # type: ignore[arg-type]
 
