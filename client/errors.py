@@ -65,3 +65,7 @@ class Refused(ServerError):
 
 class Stopped(HistoserveError):
     """The run was stopped from outside."""
+
+
+class LabelsError(HistoserveError):
+    """A training set's folder is not as `histoserve label` left it, or cannot be used for what was asked."""

@@ -61,7 +61,7 @@ def make_app(slides: OpenSlides, problems: Sequence[Problem], settings: Settings
         yield
         answers.stop()
 
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused, Exception: _failed}, lifespan=running)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=running)
     # Its redirects name the host as the server sees it.
     app.router.redirect_slashes = False
     return Guard(app, settings.hosts, Entry(settings.token, pages.ask) if settings.token else everybody, remark)
@@ -75,3 +75,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     return failed()
+
+
+HANDLERS = {HTTPException: _refused, Exception: _failed}
+"""What is answered where a request is wrong, or we are."""

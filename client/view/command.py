@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from histoserve.client.errors import HistoserveError, WrongUsage
+from histoserve.client.labels.label import Decision
+from histoserve.client.labels.read import is_training_set, read_labels
 from histoserve.client.slide import printable
 from histoserve.client.terminal import complain
-from histoserve.client.view.address import Address, listen
+from histoserve.client.view.address import listen
 from histoserve.client.view.app import Settings, make_app
-from histoserve.client.view.beside import read_registration
+from histoserve.client.view.beside import Matrix, read_registration
 from histoserve.client.view.find import find_results
 from histoserve.client.view.guard import App
 from histoserve.client.view.layers.drawn import open_layers
 from histoserve.client.view.match import candidates, open_matching
 from histoserve.client.view.open_slides import OpenSlides
 from histoserve.client.view.pages import LANGUAGES, READERS
+from histoserve.client.view.review.app import make_review_app
 from histoserve.client.view.server import web_server
 from histoserve.client.view.slides import SlideOnPage, group
 
@@ -46,6 +49,11 @@ class Order:
 def view(order: Order) -> None:
     """Serves the page until it is told to stop; raises HistoserveError."""
     _check(order)
+    remark = _once(complain)
+    if any(map(is_training_set, order.outs)):
+        folder, said = _training_set(order)
+        _serve(order, None, lambda settings: make_review_app(folder, settings, order.allow_hosts, remark), said)
+        return
     results, missing = find_results(order.outs)
     for each in missing:
         complain(str(each))
@@ -54,18 +62,36 @@ def view(order: Order) -> None:
     if order.registration and len(slides) != 2:
         raise WrongUsage(f"--registration is for two slides side by side; the folders hold results of {len(slides)}.")
     registration = read_registration(order.registration) if order.registration else None
-    remark = _once(complain)
     opened = OpenSlides(slides, files, open_layers, order.cache or _cache(), remark)
+    _serve(order, registration, lambda settings: make_app(opened, problems, settings, remark), _said(slides))
+
+
+def _training_set(order: Order) -> tuple[Path, str]:
+    """The folder, and what is told of it; raises HistoserveError."""
+    folder, *more = order.outs
+    if more or not is_training_set(folder):
+        raise WrongUsage("A training set is looked at alone: give the folder that `label` wrote to, and no other.")
+    for option, given in (("--slide", order.slide), ("--registration", order.registration), ("--cache", order.cache)):
+        if given is not None:
+            raise WrongUsage(f"{option} is for results; a training set holds its own pictures: leave it out.")
+    if order.reader != READERS[0]:
+        raise WrongUsage(f"--for {order.reader}: a training set is for the eyes of a {READERS[0]}; leave it out.")
+    labels = read_labels(folder)
+    left = sum(label.decision is Decision.UNDECIDED for label in labels)
+    return folder, f"{len(labels)} tile{'s' * (len(labels) != 1)}, {left} undecided"
+
+
+def _said(slides: Sequence[SlideOnPage]) -> str:
+    results = sum(len(slide.results) for slide in slides)
+    return f"{results} result{'s' * (results != 1)} of {len(slides)} slide{'s' * (len(slides) != 1)}"
+
+
+def _serve(order: Order, registration: Matrix | None, make: Callable[[Settings], App], said: str) -> None:
     address = listen(order.address, order.port, order.allow_network)
     token = secrets.token_urlsafe(24) if order.allow_network else None
     hosts = [*order.allow_hosts, address.host]
-    settings = Settings(order.anonymous, order.reader, order.language, registration, hosts, token)
-    _serve(make_app(opened, problems, settings, remark), address, token, slides)
-
-
-def _serve(app: App, address: Address, token: str | None, slides: Sequence[SlideOnPage]) -> None:
-    results = sum(len(slide.results) for slide in slides)
-    print(f"{results} result{'s' * (results != 1)} of {len(slides)} slide{'s' * (len(slides) != 1)}")
+    app = make(Settings(order.anonymous, order.reader, order.language, registration, hosts, token))
+    print(said)
     print(f"page     {address.link}{f'?token={token}' if token else ''}\nready; Ctrl-C stops", flush=True)
     before = signal.getsignal(signal.SIGTERM)
     try:

@@ -1,7 +1,7 @@
 """What stands before every answer: who may ask, what may be asked for, and the headers of whatever is answered.
 
-method ─▶ Host ─▶ letters of the path ─▶ token ─▶ app
-  405      403        404                 403
+method ─▶ Host ─▶ letters of the path ─▶ token ─▶ who writes ─▶ app
+  405      403        404                 403        403
 """
 
 import re
@@ -14,6 +14,8 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+
+from histoserve.client.view.writing import Writing
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,12 +57,17 @@ class Guard:
         hosts: Collection[str],
         without_token: Callable[[Request], Response | None],
         remark: Callable[[str], None],
+        writing: Writing | None = None,
     ):
-        """`hosts`: names allowed besides those of loopback; `without_token` answers who has not shown it."""
+        """`hosts`: names allowed besides those of loopback; `without_token` answers who has not shown it.
+
+        Without `writing` nothing is written, whatever is sent.
+        """
         self._app = app
         self._hosts = {*LOOPBACK, *(host.lower() for host in hosts)}
         self._without_token = without_token
         self._remark = remark
+        self._writing = writing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Every answer has the headers; whatever fails is answered and told in a line."""
@@ -87,7 +94,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> App | None:
         headers = Headers(scope=scope)
-        if scope["method"] not in METHODS:
+        writes = self._writing is not None and scope["method"] == "POST" and scope["path"] == self._writing.path
+        if scope["method"] not in METHODS and not writes:
             return _text("Only GET and HEAD are answered.", 405, {"Allow": ", ".join(METHODS)})
         if not self._is_ours(headers.get("host", ""), scope.get("server")):
             return _text("histoserve view was not started for this name: start it with --allow-host NAME.", 403)
@@ -96,7 +104,10 @@ class Guard:
         raw = scope.get("raw_path") or path.encode()
         if not PATH.fullmatch(path) or raw != path.encode() or "/." in path or "//" in path:
             return _text("Not found.", 404)
-        return None if path.startswith(FREE) else self._without_token(Request(scope))
+        unknown = None if path.startswith(FREE) else self._without_token(Request(scope))
+        if unknown is None and writes and self._writing is not None and not self._writing.is_from_here(headers):
+            return _text("Only the page itself may write. Load it again.", 403)
+        return unknown
 
     def _is_ours(self, host: str, server: tuple[str, int | None] | None) -> bool:
         name = _host_name(host)

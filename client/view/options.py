@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 Outs = Annotated[
-    list[Path], typer.Argument(metavar="OUT…", help="OUT of `analyze`, a slide's folder in it, or a result.")
+    list[Path],
+    typer.Argument(metavar="OUT…", help="What `analyze` wrote: OUT, a slide's folder, a result; or `label`."),
 ]
 SlidePlace = Annotated[
     Path | None,

@@ -52,12 +52,12 @@ class Pages:
         pairs = [[0, 1]] if len(slides) == 2 else []
         listed = [self._listed(slide) for slide in slides]
         problems = [self._hidden(vars(each)) for each in self._problems]
-        return self._page("list.html", request, "./", slides=listed, problems=problems, pairs=pairs)
+        return self.page("list.html", request, "./", slides=listed, problems=problems, pairs=pairs)
 
     async def slide(self, request: Request) -> Response:
         """One slide's."""
         slide = self._of(request.path_params["n"])
-        return self._page(
+        return self.page(
             "page.html",
             request,
             "../../",
@@ -71,7 +71,7 @@ class Pages:
         if a == b:
             raise query.not_found()
         first, second = self._named(self._of(a)), self._named(self._of(b))
-        return self._page("beside.html", request, "../../../", first=first, second=second)
+        return self.page("beside.html", request, "../../../", first=first, second=second)
 
     async def file(self, request: Request) -> Response:
         """One of the page's own."""
@@ -89,7 +89,8 @@ class Pages:
         language = self._language or _preferred(request)
         return self._filled("token.html", root, language, self._reader, {"wrong": wrong}, 403)
 
-    def _page(self, template: str, request: Request, root: str, **more: Any) -> Response:
+    def page(self, template: str, request: Request, root: str, **more: Any) -> Response:
+        """A template in the language and for the reader asked for; `root`: the way to `/`."""
         asked = request.query_params
         language = query.choice(query.one(asked, "lang"), LANGUAGES, self._language or _preferred(request))
         return self._filled(
