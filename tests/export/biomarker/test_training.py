@@ -21,7 +21,7 @@ from histoserve.export.biomarker.crops import crop
 from histoserve.export.biomarker.labelled import LabelledTile, Parts, parts_of
 from histoserve.export.biomarker.memory import BATCH, CROP_BYTES, batch_that_fits, free_bytes
 from histoserve.export.biomarker.network import BiomarkerNetwork, by_marker, together
-from histoserve.export.biomarker.train import network_to_train, train
+from histoserve.export.biomarker.train import RATE, falling, network_to_train, train
 from histoserve.export.biomarker.validation import figures, spearman
 from histoserve.export.weight_file import score_of, weights_from_file
 
@@ -187,6 +187,19 @@ def test_figures_tell_a_good_network_from_a_bad_one(tmp_path: Path) -> None:
     assert good["minus loss"] > bad["minus loss"] + 1
     assert (good["mean absolute error"] < 0.1, good["Spearman"], bad["Spearman"]) == (True, 1, -1)
     assert spearman(np.zeros(3), np.arange(3)) == 0
+
+
+def test_the_rate_begins_at_the_documents_and_falls_every_two_epochs() -> None:
+    network = torch.nn.Linear(1, 1)
+    optimizer, schedule = falling(network, RATE, 100, every=3)
+    rates = []
+    for _ in range(7):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+
+    assert isinstance(optimizer, torch.optim.RMSprop)
+    assert rates == pytest.approx([0.01] * 3 + [0.0094] * 3 + [0.008836])
 
 
 def run(labels: Path, out: Path, **options: Any) -> Path:
