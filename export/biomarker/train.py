@@ -34,8 +34,8 @@ PATIENCE = 30
 """Epochs."""
 DECAY, DECAY_EPOCHS = 0.94, 2
 FORGETTING, MOMENTUM, EPSILON = 0.9, 0.9, 1.0
-"""Of the rate and of RMSprop: the document gives none, so those that stand beside its other numbers in TF-Slim's training
-of InceptionV3."""
+"""Of the rate and of RMSprop: the document gives none, so those that stand beside its other numbers in TF-Slim's
+training of InceptionV3."""
 HELD = 0.2
 DYES = 0.1
 
