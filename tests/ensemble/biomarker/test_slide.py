@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoserve.ensemble.biomarker.slide import biomarker_slide
@@ -70,6 +70,7 @@ def test_thirty_of_a_hundred_as_in_the_document() -> None:
     assert (values[found["TOP"][0]] * 128).astype(int).tolist() == list(range(99, 69, -1))
 
 
+@settings(deadline=None)
 @given(st.permutations(list(range(12))), st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_order_and_repetition_change_no_bit(order: list[int], quarters: list[int]) -> None:
     reading = np.array([[each / 3, (3 - each) / 7] for each in quarters], np.float32)
