@@ -14,6 +14,10 @@ from histoserve.client.terminal import complain, complaints
 KNOWN = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).with_name("pipelines"))]))
 """Pipelines; to import them all would take a second."""
 
+REPOSITORY = Path(__file__).parents[1] / "model_repository"
+HERE = [name for name in KNOWN if (REPOSITORY / f"{name}_tiles").is_dir()] or KNOWN
+"""Those that can be tried at once: of others the network is not installed; a client alone has none of them."""
+
 Slides = Annotated[
     list[Path],
     typer.Argument(
@@ -45,10 +49,10 @@ EXAMPLES = f"""Turns slides into results.
 
 \b
 Examples:
-  histoserve analyze slide.svs --pipeline {KNOWN[0]} -o out
-  histoserve analyze A.svs B.ndpi folder/ --pipeline {",".join(KNOWN[:2])} -o out
-  histoserve analyze tile.png --mpp 0.25 --pipeline {KNOWN[0]} -o out
-  histoserve analyze folder/ --pipeline {KNOWN[0]} --server gpu1:8001 -o out
+  histoserve analyze slide.svs --pipeline {HERE[0]} -o out
+  histoserve analyze A.svs B.ndpi folder/ --pipeline {",".join(HERE[:2])} -o out
+  histoserve analyze tile.png --mpp 0.25 --pipeline {HERE[0]} -o out
+  histoserve analyze folder/ --pipeline {HERE[0]} --server gpu1:8001 -o out
 
 \b
 Exit: 0 complete; 1 failed; 2 wrong usage; 3 finished, but something could not

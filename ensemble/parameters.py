@@ -9,7 +9,7 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from numpy import ndarray
 
@@ -24,6 +24,16 @@ class Range:
 
     low: float
     high: float | str
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """Of inputs that a stage takes as `**`: those of each name that a parameter lists."""
+
+    names: str
+    """The parameter."""
+    prefixes: tuple[str, ...]
+    """What stands before each name; "" for the name alone."""
 
 
 Share = Annotated[float, Range(0, 1)]
@@ -50,9 +60,10 @@ def parameters_from_config(function: Stage, config: Mapping[str, Any]) -> dict[s
     given = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
     hints = get_type_hints(function, include_extras=True)
     signature = inspect.signature(function).parameters.values()
-    inputs = [argument.name for argument in signature if argument.kind is not argument.KEYWORD_ONLY]
+    inputs = [argument.name for argument in signature if argument.kind is argument.POSITIONAL_OR_KEYWORD]
+    each = [hints[argument.name] for argument in signature if argument.kind is argument.VAR_KEYWORD]
     configured = [tensor["name"].lower() for tensor in config["input"]]
-    if sorted(inputs) != sorted(configured):
+    if sorted(inputs) != sorted(configured) and not each:
         raise TypeError(f"{name}: config.pbtxt has the inputs {configured}, but {function.__name__} takes {inputs}")
     parameters = [argument for argument in signature if argument.kind is argument.KEYWORD_ONLY]
     wanted = [argument for argument in parameters if argument.name != IDENTITY]
@@ -65,6 +76,8 @@ def parameters_from_config(function: Stage, config: Mapping[str, Any]) -> dict[s
     defaults = {argument.name: argument.default for argument in wanted if argument.name not in given}
     for key in present:
         check_range(name, key, hints[key], result, result | defaults)
+    for hint in each:
+        check_each(name, hint, result, configured, inputs)
     return result
 
 
@@ -78,6 +91,11 @@ def check_absent(model: str, argument: inspect.Parameter, unknown: Iterable[str]
 
 def converted(model: str, key: str, text: str, hint: Any) -> Any:
     kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            told = " or ".join(map(repr, get_args(kind)))
+            raise TypeError(f"{model}: parameter {key!r} of config.pbtxt is {text!r}; wanted {told}")
+        return text
     try:
         return CONVERT[kind](text)
     except ValueError as error:
@@ -93,3 +111,15 @@ def check_range(model: str, key: str, hint: Any, result: Mapping[str, Any], know
         if not each.low <= result[key] <= high:
             ends = f"{each.low} to {high}" + (f" ({each.high})" if isinstance(each.high, str) else "")
             raise TypeError(f"{model}: parameter {key!r} of config.pbtxt is {result[key]}; wanted {ends}")
+
+
+def check_each(model: str, hint: Any, given: Mapping[str, Any], configured: list[str], others: list[str]) -> None:
+    """TypeError unless the inputs are `others` and those that ForEach in `hint` says."""
+    (rule,) = (extra for extra in hint.__metadata__ if isinstance(extra, ForEach))
+    names = given[rule.names]
+    wanted = [*others, *(f"{prefix}{name.lower()}" for name in names for prefix in rule.prefixes)]
+    if sorted(wanted) != sorted(configured) or len(set(wanted)) < len(wanted):
+        raise TypeError(
+            f"{model}: parameter {rule.names!r} of config.pbtxt is {','.join(names)!r}, for which it takes the inputs"
+            f" {wanted}, but config.pbtxt has {configured}"
+        )

@@ -8,8 +8,8 @@
                 ╰ missing or unreadable             ▶ INVALID_ARGUMENT
 
 The positional arguments of the function are the config's inputs in lower case, its keyword-only arguments are the
-config's parameters (`parameters.py`); its result holds the outputs. A config that the function does not fit is refused
-when the model loads.
+config's parameters, and `**` takes inputs for each name that one of these lists (`parameters.py`); its result holds the
+outputs. A config that the function does not fit is refused when the model loads.
 """
 
 import json

@@ -26,6 +26,8 @@ class Progress:
     """Epochs done"""
     figures: dict[str, float] = field(default_factory=dict)
     """Of the best of them; the first decides"""
+    best_epoch: int = 0
+    """Which one that was, from 1; 0 for none"""
 
     @property
     def best(self) -> float:
@@ -54,7 +56,8 @@ def write_checkpoint(
 ) -> None:
     """`parts` by name, each with a `state_dict`."""
     state = {name: part.state_dict() for name, part in parts.items()}
-    state |= {"epoch": progress.epoch, "figures": progress.figures, "random": random_state()}
+    state |= {"epoch": progress.epoch, "figures": progress.figures, "best_epoch": progress.best_epoch}
+    state["random"] = random_state()
     save({**state, "configuration": {name: str(value) for name, value in configuration.items()}}, path)
 
 
@@ -78,7 +81,10 @@ def read_checkpoint(path: Path, parts: Mapping[str, Any], configuration: Mapping
         for name, part in parts.items():
             part.load_state_dict(state[name])
         restore_random_state(state["random"])
-        return Progress(int(state["epoch"]), {str(name): float(value) for name, value in state["figures"].items()})
+        figures = {str(name): float(value) for name, value in state["figures"].items()}
+        # Checkpoints of before there was a patience do not say it.
+        best = state["best_epoch" if "best_epoch" in state else "epoch"]
+        return Progress(int(state["epoch"]), figures, int(best))
     except (LookupError, RuntimeError, ValueError, TypeError, AttributeError):
         raise ValueError(f"cannot go on: {path} is the checkpoint of another network; {other}") from None
 

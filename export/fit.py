@@ -35,12 +35,16 @@ class Training(Generic[Network]):
     """The highest learning rate"""
     recipe: Recipe = one_cycle
     """How the rate follows from it"""
+    patience: int | None = None
+    """Epochs without a better figure after which the training has ended; None for all that there are"""
     made_of: Mapping[str, object] = field(default_factory=dict)
     """The rest in a few words: seed, width, …; another training goes on from no checkpoint of this one"""
 
 
 def fit(training: Training[Network], epochs: int, out: Path) -> Path:
-    """Trains until `epochs`, going on from `out/last.pt` if there is one; the best averaged weights: `out/best.pt`.
+    """Trains until `epochs`, or its patience, ends, going on from `out/last.pt` if there is one.
+
+    The best averaged weights are `out/best.pt`.
 
     What is trained follows from `training`, `epochs` and the random state. A training that was interrupted ends, on
     one machine, with the same bits as one that was not.
@@ -62,6 +66,9 @@ def fit(training: Training[Network], epochs: int, out: Path) -> Path:
     try:
         with Bars(*columns, console=console) as bars:
             for epoch in range(done.epoch, epochs):
+                if training.patience is not None and epoch - done.best_epoch >= training.patience:
+                    console.print(f"ended after epoch {epoch} of {epochs}: none since {done.best_epoch} was better")
+                    break
                 total = train_epoch(training, learner, epoch, bars, f"epoch {epoch + 1}/{epochs}")
                 figures = training.score(learner.mean)
                 require_numbers(epoch, total, figures, last)
@@ -69,7 +76,7 @@ def fit(training: Training[Network], epochs: int, out: Path) -> Path:
                 console.print(told(epoch, total / training.steps, figures, better))
                 if better:
                     save_with_score(learner.mean.state_dict(), out / "best.pt", figures)
-                now = Progress(epoch + 1, figures if better else done.figures)
+                now = Progress(epoch + 1, *((figures, epoch + 1) if better else (done.figures, done.best_epoch)))
                 write_checkpoint(last, now, learner.parts, whole)
                 done = now
     except KeyboardInterrupt:

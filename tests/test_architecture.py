@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "export": {"export", "ensemble", "phantom"},
     # What a served network is measured against sees the same tiles: by the code that reads slides.
     "export/served_pictures.py": {"export", "ensemble", "client"},
+    # Labels are made by the client, which reads slides.
+    "export/biomarker/labelled.py": {"export", "client"},
     # A network is tried as it would be served.
     "export/as_served.py": {"export", "deploy"},
     "model_repository": {"ensemble"},

@@ -79,6 +79,10 @@ class Grid:
     """Of the values; "%" shows a share of 1 as per cent."""
     turned: float = 0.0
     """Degrees by which the raster is turned clockwise about the upper left corner of its first region."""
+    of: int | None = None
+    """Of several grids of a result: which class of shapes and cards belongs to this one alone; None for all classes."""
+    said: str = ""
+    """What stands beside its title, as the value of the whole slide."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a scale or a region without extent."""

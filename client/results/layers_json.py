@@ -81,9 +81,11 @@ def _of(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, Grid):
         values = np.where(np.isfinite(layer.values), layer.values.astype(np.float64).round(6), None)  # type: ignore[call-overload]
         first, limits = list(layer.l0_first), list(layer.limits)
-        turned = {"turned": layer.turned} if layer.turned else {}
+        more = {"turned": layer.turned, "of": layer.of, "said": layer.said}
+        usual = {"turned": 0.0, "of": None, "said": ""}
+        unusual = {name: value for name, value in more.items() if value != usual[name]}
         described = {"kind": "grid", "title": layer.title, "unit": layer.unit, "first": first, "limits": limits}
-        return {**described, **turned, "values": values.tolist()}
+        return {**described, **unusual, "values": values.tolist()}
     if isinstance(layer, Arrows):
         ends = {"tails": _places(layer.l0_tails), "heads": _places(layer.l0_heads)}
         return {"kind": "arrows", "title": layer.title, "colour": layer.colour, "heavy": layer.heavy, **ends}
@@ -117,7 +119,8 @@ def _layer(described: Mapping[str, Any]) -> ShapesInFile | Grid | Arrows | Cards
         x, y, width, height = described["first"]
         low, high = described["limits"]
         placed = (x, y, width, height), (low, high), described["unit"], float(described.get("turned", 0))
-        return Grid(described["title"], values, *placed)
+        of, said = described.get("of"), str(described.get("said", ""))
+        return Grid(described["title"], values, *placed, None if of is None else int(of), said)
     if kind == "arrows":
         tails, heads = (np.array(described[name], np.float32).reshape(-1, 2) for name in ("tails", "heads"))
         red, green, blue = described["colour"]

@@ -1,7 +1,7 @@
 """`overview.png`: the whole slide with all layers drawn on it; of several grids, a picture each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +80,11 @@ def write_overview(path: Path, seen: Seen, titles: Titles, layers: Sequence[Laye
     grids = [layer for layer in layers if isinstance(layer, Grid)]
     rest: list[Layer] = [layer for layer in layers if not isinstance(layer, Grid)]
     longest = LONGEST_PX if len(grids) < 2 else (LONGEST_PX - GAP_PX) // COLUMNS
-    sets: list[list[Layer]] = [[grid, *rest] for grid in grids] or [rest]
+    sets: list[list[Layer]] = [[grid, *(_belonging(each, grid.of) for each in rest)] for grid in grids] or [rest]
     canvases = [canvas_of(seen.thumbnail, seen.l0_width, longest) for _ in sets]
     for canvas, drawn in zip(canvases, sets, strict=True):
         _draw(canvas, seen, drawn)
-    picture = _together([canvas.image for canvas in canvases], [grid.title for grid in grids])
+    picture = _together([canvas.image for canvas in canvases], [f"{grid.title}   {grid.said}" for grid in grids])
     width = max(picture.shape[1], NARROWEST_PX)
     entries = [*entries_of(layers), *_entries(seen)]
     below = foot(entries, canvases[0].scale / seen.mpp, canvases[0].size[1], width)
@@ -93,6 +93,16 @@ def write_overview(path: Path, seen: Seen, titles: Titles, layers: Sequence[Laye
     write_png(path, stacked([above, picture, below], GROUND))
     height, width = canvases[0].size
     return 0, above.shape[0] + (BAR_PX if len(grids) > 1 else 0), width, height
+
+
+def _belonging(layer: Layer, of: int | None) -> Layer:
+    """The layer with what is of this class alone; all of it for None."""
+    if of is not None and isinstance(layer, Shapes):
+        every = layer.each
+        return replace(layer, each=lambda: (shape for shape in every() if shape.of == of))
+    if of is not None and isinstance(layer, Cards):
+        return replace(layer, each=[card for card in layer.each if card.of == of])
+    return layer
 
 
 def _draw(canvas: Canvas, seen: Seen, layers: Sequence[Layer]) -> None:

@@ -35,10 +35,18 @@ export class Layers extends EventTarget {
   change(one, changes) {
     const asksAgain = ("of" in changes && !same(one.of, changes.of)) || ("from" in changes && one.from !== changes.from);
     Object.assign(one, changes);
+    if (changes.shown) this.hideOthers(one);
     const image = this.images.get(one);
     image?.setOpacity(seen(one));
     if (asksAgain && image) this.renew(one);
     this.dispatchEvent(new CustomEvent("change", { detail: one }));
+  }
+
+  /** Of a result's heat maps one is shown at a time: over each other their colours would mean nothing. */
+  hideOthers(one) {
+    if (one.layer.kind !== "grid") return;
+    const others = this.list.filter((each) => each !== one && each.r === one.r && each.layer.kind === "grid");
+    others.filter((each) => each.shown).forEach((each) => this.change(each, { shown: false }));
   }
 
   /** Takes other tiles: those before stay until all of them are there, so that nothing flickers. */
@@ -68,7 +76,8 @@ export class Layers extends EventTarget {
       shown.forEach((one) => this.change(one, { shown: false }));
       return false;
     }
-    (this.before ?? this.list).forEach((one) => this.change(one, { shown: true }));
+    // The first heat map last: of several it stays.
+    (this.before ?? this.list).toReversed().forEach((one) => this.change(one, { shown: true }));
     return true;
   }
 }
@@ -80,9 +89,10 @@ function inOrder(layers) {
 
 function state(result, r, layer) {
   const of = new Set((layer.classes ?? []).keys());
-  // Two analyses over each other hide one another: the first is shown, the others are a key away.
+  // Two analyses over each other hide one another, and so do two heat maps: the first is shown, the others a key away.
+  const further = layer.kind === "grid" && layer !== result.layers.find((each) => each.kind === "grid");
   const opacity = layer.kind === "grid" ? 0.6 : 1;
-  return { address: `${r}/${layer.id}`, result, r, layer, shown: r === 0, ready: result.ready !== false, opacity, of, from: null, turn: 0 };
+  return { address: `${r}/${layer.id}`, result, r, layer, shown: r === 0 && !further, ready: result.ready !== false, opacity, of, from: null, turn: 0 };
 }
 
 function seen(one) {

@@ -49,6 +49,14 @@ def test_a_turned_grid_comes_back(tmp_path: Path) -> None:
     assert grid.turned == 30.5
 
 
+@pytest.mark.parametrize("of", [0, 1, None])
+def test_what_belongs_to_a_grid_comes_back(tmp_path: Path, of: int | None) -> None:
+    grid = saved(tmp_path, replace(GRID, of=of, said="50 %")).layers[0]
+
+    assert isinstance(grid, Grid)
+    assert (grid.of, grid.said) == (of, "50 %")
+
+
 def test_an_empty_grid_comes_back(tmp_path: Path) -> None:
     grid = saved(tmp_path, Grid("none", np.empty((0, 0), np.float32), (0, 0, 1, 1), (0, 1))).layers[0]
 

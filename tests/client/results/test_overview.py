@@ -198,6 +198,18 @@ def test_several_grids_stand_side_by_side_on_one_scale(tmp_path: Path) -> None:
     assert [entry.text for entry in entries_of(grids)] == ["a, b, c, d: 0 % to 100 %"]
 
 
+def test_of_several_grids_each_shows_what_belongs_to_it_alone(tmp_path: Path) -> None:
+    grids = [Grid("ab"[of], np.zeros((1, 1), np.float32), (0, 0, 50, 50), (0, 1), of=of, said="7") for of in (0, 1)]
+    both = [Shape(outline_of(np.array(OUTER, np.float32)), of, {}) for of in (0, 1)]
+    layers = [*grids, Shapes(CLASSES, lambda: iter(both)), cards((FURTHER, 0), (FURTHER, 1))]
+
+    # Above the legend; two panels, each twice the thumbnail's 400 px.
+    picture = written(tmp_path / "overview.png", 400, 300, layers)[:-80]
+
+    (_, _, _, last_red), (_, first_blue, _, _) = places(picture, RED), places(picture, BLUE)
+    assert last_red < 800 < first_blue
+
+
 def test_values_beyond_the_scale_are_said() -> None:
     grid = Grid("area", np.array([[-1, 7, np.nan]], np.float32), (0, 0, 1, 1), (0, 5), "mm²")
 

@@ -1,0 +1,4 @@
+from histoserve.ensemble.biomarker.rows import biomarker_rows
+from histoserve.ensemble.stage import bind
+
+TritonPythonModel = bind(biomarker_rows)
