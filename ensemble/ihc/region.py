@@ -51,9 +51,7 @@ class Region:
         return np.column_stack((corners, np.full((len(rows), 2), side))).astype(np.float32)
 
 
-def lesion_region(
-    centroid: NDArray[np.floating], tumour: NDArray[np.bool_], side: float, rule: RegionRule
-) -> Region:
+def lesion_region(centroid: NDArray[np.floating], tumour: NDArray[np.bool_], side: float, rule: RegionRule) -> Region:
     """`centroid` (M, 2) of cells and whether each is a tumour cell; `side` of a square in level-0 px.
 
     ValueError for cells so far apart that no slide holds them.
@@ -70,9 +68,7 @@ def lesion_region(
             " send the rows of one slide, with its MPP"
         )
     place = squares[:, 1] * columns + squares[:, 0]
-    counts = [
-        np.bincount(cells, minlength=rows * columns).reshape(rows, columns) for cells in (place, place[tumour])
-    ]
+    counts = [np.bincount(cells, minlength=rows * columns).reshape(rows, columns) for cells in (place, place[tumour])]
     every, tumours = (_summed(each, rule.around) for each in counts)
     # Of a square without any cell within, the cells around it decide too: the region has no holes between cells.
     inside = (tumours >= max(1, rule.least_cells)) & (tumours >= rule.least_share * every)

@@ -5,6 +5,7 @@ CoNSeP's tiles ─half the resolution─▶ crop ─positives by lot─▶ resta
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -29,6 +30,8 @@ class StainedTile:
     """(H, W), 0 where no nucleus."""
     type_of: NDArray[np.uint8]
     """(instances + 1,): 0, then the type of each, 1 to 4."""
+
+    PARTS: ClassVar = ("image", "instances", "type_of")
 
 
 def types_of(tumour: NDArray[np.bool_], positive: NDArray[np.bool_]) -> NDArray[np.uint8]:

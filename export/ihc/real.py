@@ -6,48 +6,28 @@
 Their µm/px is not told. Marked nuclei are 28 to 32 px wide: 7 to 8 µm, as breast carcinoma's are, at 0.25 µm/px.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from histoserve.export.ihc.truth import Truth
 from histoserve.export.nuclei.tiles import read_rgb
 
-MPP = 0.25
 LEAST_PX = 20
 """Smaller pieces are crumbs of a border."""
 TRUTH = "_truth.png"
 
 
-@dataclass(frozen=True)
-class MarkedTile:
-    """A tile, and how many cells people marked in it."""
-
-    name: str
-    image: NDArray[np.uint8]
-    """RGB (H, W, 3)."""
-    positive: int
-    negative: int
-
-    @property
-    def ratio(self) -> float:
-        return self.positive / (self.positive + self.negative)
-
-
-def marked_tiles(folder: Path) -> list[MarkedTile]:
-    """By name. ValueError for a folder without any."""
-    names = sorted(path.name.removesuffix(TRUTH) for path in folder.glob(f"*{TRUTH}"))
-    if not names:
-        raise ValueError(f"{folder} holds no *{TRUTH}: name the folder of the marked tiles")
-    tiles = []
-    for name in names:
-        truth = read_rgb(folder / f"{name}{TRUTH}").astype(int)
-        red, green, blue = np.moveaxis(truth, 2, 0)
-        cells = [cells_in((colour > 128) & (green < 128)) for colour in (red, blue)]
-        tiles.append(MarkedTile(name, read_rgb(folder / f"{name}.png"), *cells))
-    return tiles
+def marked(folder: Path, name: str) -> Truth | None:
+    """Cells that people marked in the tile `name`; None for a tile that nobody marked."""
+    path = folder / f"{name}{TRUTH}"
+    if not path.is_file():
+        return None
+    red, green, blue = np.moveaxis(read_rgb(path).astype(int), 2, 0)
+    positive, negative = (cells_in((colour > 128) & (green < 128)) for colour in (red, blue))
+    return Truth("marked by people", positive, negative)
 
 
 def cells_in(mask: NDArray[np.bool_]) -> int:

@@ -1,4 +1,4 @@
-"""Trains the network for stained cells on real nuclei stained by lot, from the weights of `nuclei` on."""
+"""Trains the network for stained cells: real nuclei stained by lot, and phantoms; from the weights of `nuclei` on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from typer import Option
 from histoserve.export.fit import Training, fit
 from histoserve.export.ihc.crops import StainedTile, halved_tiles, stained_crop
 from histoserve.export.ihc.network import TYPES
+from histoserve.export.ihc.phantoms import kept_tiles, phantom_crop
 from histoserve.export.ihc.validation import score_network, validation_tiles
 from histoserve.export.nuclei.loss import cost_matrix, cost_sensitive, distance_loss
 from histoserve.export.nuclei.network import NucleiNetwork
@@ -19,7 +20,6 @@ from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, dista
 from histoserve.export.nuclei.train import Batch
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps, Width
 from histoserve.export.overlap import dice
-from histoserve.export.repository import INSTALLED
 from histoserve.export.standardise import Standardise
 from histoserve.export.weight_file import weights_from_file
 
@@ -33,12 +33,18 @@ ROW_COSTS = (1.0, 2.0, 3.0, 2.0, 3.0)
 COST_WEIGHT = 0.2
 SLOPE_WEIGHT = 5.0
 """A quarter of that at 0.25 µm/px, where slopes are half as steep."""
+REAL_SHARE = 0.5
+"""Part of the crops that come from real nuclei stained by lot."""
+PHANTOMS, VALIDATED = 120, 6
+"""Slides; and how many more of them choose the epoch."""
 LIKE = (3, 3, 2, 2)
 """Types of `nuclei` (epithelial, inflammatory) whose weights each type here starts from."""
 
 STANDARDISE = Standardise()
 
-Start = Annotated[Path | None, Option(help="Weights of nuclei, or of this network, to start from; without: nothing.")]
+Nuclei = Annotated[Path | None, Option(metavar="FILE", help="Weights of nuclei to start from.")]
+Start = Annotated[Path | None, Option(metavar="FILE", help="Weights of this network to start from.")]
+Phantoms = Annotated[int, Option(min=0, help="Slides to draw, two tiles of each.")]
 
 
 def targets(crop: StainedTile) -> tuple[np.ndarray, ...]:
@@ -51,16 +57,20 @@ def targets(crop: StainedTile) -> tuple[np.ndarray, ...]:
 class Batches(Dataset[Batch]):
     """Batch n of a training: the same for the same seed and n, whoever makes it."""
 
-    def __init__(self, tiles: list[LabelledTile], seed: int):
-        self.tiles, self.seed = tiles, seed
+    def __init__(self, consep: list[LabelledTile], phantoms: list[StainedTile], seed: int):
+        self.consep, self.phantoms, self.seed = consep, phantoms, seed
 
     def __getitem__(self, number: int) -> Batch:
         random = np.random.default_rng((self.seed, number))
-        side = CROP_PX + 2 * FRAME_PX
-        crops = [stained_crop(self.tiles[random.integers(len(self.tiles))], side, random) for _ in range(BATCH)]
-        parts = zip(*map(targets, crops), strict=True)
+        parts = zip(*(targets(self.crop(random)) for _ in range(BATCH)), strict=True)
         image, nucleus, distance, kind = (torch.from_numpy(np.stack(part)) for part in parts)
         return Batch(image, nucleus, distance, kind)
+
+    def crop(self, random: np.random.Generator) -> StainedTile:
+        side = CROP_PX + 2 * FRAME_PX
+        if not self.phantoms or (self.consep and random.random() < REAL_SHARE):
+            return stained_crop(self.consep[random.integers(len(self.consep))], side, random)
+        return phantom_crop(self.phantoms[random.integers(len(self.phantoms))], side, random)
 
     def epoch(self, number: int, steps: int) -> DataLoader[Batch]:
         return DataLoader(self, batch_size=None, sampler=range(number * steps, (number + 1) * steps))
@@ -74,20 +84,20 @@ def loss(network: nn.Module, batch: Batch, costs: Tensor) -> Tensor:
     return total + cost_sensitive(nc, batch.type, costs, COST_WEIGHT) + dice(nc, batch.type)
 
 
-def started(width: float, start: Path | None) -> NucleiNetwork:
-    """A network of `width`, or with the weights in `start`; ValueError where they fit none."""
+def started(width: float, nuclei: Path | None, start: Path | None) -> NucleiNetwork:
+    """A network of `width` with the weights in `start`, or those of `nuclei`; ValueError where they do not fit."""
     network = NucleiNetwork(width, len(TYPES))
-    if start is None:
+    given = start or nuclei
+    if given is None:
         return network
-    weights = weights_from_file(start)
-    if weights["decoders.nc.head.weight"].shape[0] == 1 + len(TYPES) and "ihc" not in start.name:
+    weights = weights_from_file(given)
+    if start is None:
         for part in ("weight", "bias"):
-            head = weights[f"decoders.nc.head.{part}"]
-            weights[f"decoders.nc.head.{part}"] = head[[0, *LIKE]]
+            weights[f"decoders.nc.head.{part}"] = weights[f"decoders.nc.head.{part}"][[0, *LIKE]]
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{start} does not fit a network of width {width:g}: {error}") from None
+    except (RuntimeError, LookupError) as error:
+        raise ValueError(f"{given} does not fit a network of width {width:g}: {error}") from None
     return network
 
 
@@ -95,26 +105,32 @@ def train(
     data: Data,
     out: Out,
     *,
+    nuclei: Nuclei = None,
     start: Start = None,
+    phantoms: Phantoms = PHANTOMS,
     width: Width = NARROW,
     epochs: Epochs = EPOCHS,
     steps: Steps = None,
     seed: Seed = 0,
 ) -> Path:
-    """Trains on the tiles of `data/consep`, stained by lot; returns the path of the best epoch's weights."""
+    """Trains on phantoms, and on the tiles of `data/consep`, if it is there, stained by lot.
+
+    Returns the path of the best epoch's weights; the phantoms' tiles are kept in `out/tiles`.
+    """
     torch.manual_seed(seed)
-    tiles = halved_tiles(data / "consep")
-    validation = validation_tiles([tile for tile in tiles if tile.name in VALIDATION_TILES])
-    seen = [tile for tile in tiles if tile.name not in VALIDATION_TILES]
-    data_set, costs = Batches(seen, seed), cost_matrix(ROW_COSTS)
+    consep = halved_tiles(data / "consep") if (data / "consep").is_dir() else []
+    drawn = kept_tiles(out / "tiles", range(phantoms + VALIDATED))
+    validation = validation_tiles([tile for tile in consep if tile.name in VALIDATION_TILES], drawn[-2 * VALIDATED :])
+    seen = [tile for tile in consep if tile.name not in VALIDATION_TILES]
+    data_set, costs = Batches(seen, drawn[: -2 * VALIDATED], seed), cost_matrix(ROW_COSTS)
     each = steps or STEPS
     training = Training(
-        started(width, start),
+        started(width, nuclei, start),
         batches=lambda epoch: data_set.epoch(epoch, each),
         steps=each,
         loss=lambda network, item: loss(network, item, costs),
         score=lambda network: score_network(network, validation),
         rate=RATE,
-        made_of={"seed": seed, "width": width, "tiles": len(seen), "start": str(start)},
+        made_of={"seed": seed, "width": width, "tiles": len(seen), "phantoms": phantoms, "start": str(start or nuclei)},
     )
     return fit(training, epochs, out)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from histoserve.ensemble.nuclei.rules import Rules
-from histoserve.export.ihc.crops import stained
+from histoserve.export.ihc.crops import StainedTile, stained
 from histoserve.export.nuclei import validation
 from histoserve.export.nuclei.network import NucleiNetwork
 from histoserve.export.nuclei.tiles import LabelledTile
@@ -14,13 +14,10 @@ WATERSHED = INSTALLED / "ihc_watershed"
 """An epoch is as good as the nuclei that the served stage finds by it."""
 
 
-def validation_tiles(tiles: list[LabelledTile]) -> list[LabelledTile]:
-    """Each stained once, always the same."""
-    made = [stained(tile, np.random.default_rng(number)) for number, tile in enumerate(tiles)]
-    return [
-        LabelledTile(tile.name, each.image, each.instances, each.type_of)
-        for tile, each in zip(tiles, made, strict=True)
-    ]
+def validation_tiles(consep: list[LabelledTile], phantoms: list[StainedTile]) -> list[LabelledTile]:
+    """Phantoms, and CoNSeP's tiles each stained once, always the same."""
+    made = [stained(tile, np.random.default_rng(number)) for number, tile in enumerate(consep)]
+    return [LabelledTile("", each.image, each.instances, each.type_of) for each in [*made, *phantoms]]
 
 
 def score_network(network: NucleiNetwork, tiles: list[LabelledTile], rules: Rules | None = None) -> dict[str, float]:

@@ -53,7 +53,8 @@ def test_without_tumour_there_is_no_reading_rather_than_none_positive(types: lis
     answer = answered(rows(*lattice(types)))
 
     assert np.isnan(answer["READING"]).tolist() == [True]
-    assert answer["COUNT"].tolist() == [0, 0] and answer["REGION"].shape == (0, 4)
+    assert answer["COUNT"].tolist() == [0, 0]
+    assert answer["REGION"].shape == (0, 4)
 
 
 def test_all_positive_and_all_negative() -> None:

@@ -78,7 +78,8 @@ def test_all_rows_are_asked_about_with_the_scale(ihc: Contract) -> None:
 
     rows.finish(infer)
 
-    assert asked["CENTROID"].tolist() == [[50, 60], [150, 60]] and asked["MPP"].tolist() == [0.5]
+    assert asked["CENTROID"].tolist() == [[50, 60], [150, 60]]
+    assert asked["MPP"].tolist() == [0.5]
 
 
 @pytest.mark.parametrize("cells", [[], [(0, 10, 10, 3)]])
@@ -125,7 +126,7 @@ def test_partial_results_replace_each_other(ihc: Contract) -> None:
     ],
 )
 def test_an_answer_that_contradicts_itself_is_refused(ihc: Contract, changes: dict[str, Any]) -> None:
-    with pytest.raises(ServerError, match="ihc_slide answered|_slide answered"):
+    with pytest.raises(ServerError, match="_slide answered"):
         finished(ihc, (0, 10, 10, 1), (0, 20, 10, 2), **changes)
 
 
