@@ -1,7 +1,7 @@
 """What every kind of phantom must be able to do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,8 @@ class TrueObject:
     """Number of its type, from 1."""
     outline: NDArray[np.float64]
     """Polygon (V, 2) in level-0 pixels, three decimals; a pixel belongs to it if its centre lies inside."""
+    properties: Mapping[str, object] = field(default_factory=dict)
+    """What else is true of it, by name."""
 
 
 class Drawing(Protocol):

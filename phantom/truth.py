@@ -14,7 +14,7 @@ def write_truth(path: Path, header: dict[str, object], types: tuple[str, ...], o
     """Write a FeatureCollection; `header` becomes its member "phantom".
 
     A feature's geometry is the exact polygon in level-0 pixels; its properties are `type` (number from 1), `name`,
-    `centroid` (x, y) and `area` (level-0 px²); its `id` counts from 1.
+    `centroid` (x, y), `area` (level-0 px²) and what else the kind tells of an object; its `id` counts from 1.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -41,6 +41,7 @@ def _feature(number: int, one: TrueObject, types: tuple[str, ...]) -> dict[str, 
             "name": types[one.type - 1],
             "centroid": [round(x, 2), round(y, 2)],
             "area": round(area, 2),
+            **one.properties,
         },
     }
 

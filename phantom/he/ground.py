@@ -1,5 +1,7 @@
 """Dye in everything that is not a nucleus: stroma of fibres, cytoplasm of glands, hollows, glass."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,9 @@ from histoserve.phantom.he.tissue import Tissue
 from histoserve.phantom.noise import Floats, bilinear, spline
 
 Plane = NDArray[np.float32]
+
+Placed = Callable[[Floats, Floats], tuple[Floats, Floats]]
+"""Which places of the tissue lie at places of the slide, x and y of one shape, µm."""
 
 _NODE = 2.0
 """Pitch in µm of the grid on which the architecture is computed; between its nodes it is interpolated."""
@@ -21,10 +26,12 @@ _STEP_ACROSS, _STEP_ALONG = 0.4, 1.5
 
 
 class Ground:
-    """The ground of one tissue."""
+    """The ground of one tissue; `placed` if it was moved, `node` the pitch of its architecture, µm."""
 
-    def __init__(self, tissue: Tissue) -> None:
+    def __init__(self, tissue: Tissue, placed: Placed | None = None, node: float = _NODE) -> None:
         self._tissue = tissue
+        self._placed = placed
+        self._node = node
         self._fibres = _fibre_texture(np.random.default_rng(tissue.seed))
 
     def dyes(self, x: Floats, y: Floats) -> tuple[Plane, Plane]:
@@ -52,15 +59,26 @@ class Ground:
 
     def is_bare(self, x: Floats, y: Floats) -> bool:
         """True where the rectangle of the columns x and the rows y (µm) is nothing but glass."""
+        if self._placed is not None:
+            x, y = (np.sort(at.ravel()) for at in self._placed(*np.meshgrid(_spread(x), _spread(y))))
         return not self._tissue.is_near((float(x[0]), float(x[-1])), (float(y[0]), float(y[-1])))
+
+    def on_nodes(self, fields: Callable[[Floats, Floats], list[Floats]], x: Floats, y: Floats) -> list[Plane]:
+        """Smooth fields of the tissue's places (µm) at every crossing of the columns x and the rows y: each (h, w)."""
+        node = self._node
+        first = [int(np.floor(axis[0] / node)) for axis in (x, y)]
+        nodes = [np.arange(k, int(np.floor(axis[-1] / node)) + 2) * node for k, axis in zip(first, (x, y), strict=True)]
+        places = tuple(np.meshgrid(*nodes))
+        if self._placed is not None:
+            places = self._placed(*places)
+        columns, rows = (axis / node - k for axis, k in zip((x, y), first, strict=True))
+        return [bilinear(field.astype(np.float32), columns, rows) for field in fields(*places)]
 
     def _architecture(self, x: Floats, y: Floats) -> list[Plane]:
         """Distance from the next hollow or glass, depth in a gland, looseness, tone, fibre coordinates; each (h, w)."""
-        first = [int(np.floor(axis[0] / _NODE)) for axis in (x, y)]
-        nodes = [
-            np.arange(k, int(np.floor(axis[-1] / _NODE)) + 2) * _NODE for k, axis in zip(first, (x, y), strict=True)
-        ]
-        at_x, at_y = np.meshgrid(*nodes)
+        return self.on_nodes(self._fields, x, y)
+
+    def _fields(self, at_x: Floats, at_y: Floats) -> list[Floats]:
         tissue = self._tissue
         depth, solid = tissue.epithelium(at_x, at_y)
         loose = tissue.loose(at_x, at_y)
@@ -68,9 +86,7 @@ class Ground:
         cleft = np.where(depth < 0, abs(depth + 2.5) + 1.5 - 4.5 * loose, 99.0)
         solid = np.minimum(np.minimum(solid, cleft), tissue.inside(at_x, at_y))
         loose = np.clip(loose + 0.35 * tissue.crowd(at_x, at_y), 0, 1)
-        fields = [solid, depth, loose, tissue.tone(at_x, at_y), *tissue.fibre(at_x, at_y)]
-        columns, rows = (axis / _NODE - k for axis, k in zip((x, y), first, strict=True))
-        return [bilinear(field.astype(np.float32), columns, rows) for field in fields]
+        return [solid, depth, loose, tissue.tone(at_x, at_y), *tissue.fibre(at_x, at_y)]
 
     def _fibre(self, across: Plane, along: Plane) -> Plane:
         """Density of the fibres, 0-1, at fibre coordinates in µm."""
@@ -78,6 +94,11 @@ class Ground:
         row *= _ACROSS
         row += np.floor(across * np.float32(1 / _STEP_ACROSS)).astype(np.int32) & (_ACROSS - 1)
         return np.asarray(self._fibres.take(row))
+
+
+def _spread(axis: Floats) -> Floats:
+    """Places along an axis and somewhat beyond its ends: of what was bent, the corners alone are not the border."""
+    return np.linspace(axis[0] - 2, axis[-1] + 2, 5)
 
 
 def _fibre_texture(random: np.random.Generator) -> Plane:

@@ -5,7 +5,7 @@ asked for alone. Lengths are micrometres.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -80,13 +80,27 @@ class NucleiMap:
         """`cell(i, j)`: nuclei with their centre in row i, column j of the lattice, by y and x, and their outlines (N,
         VERTICES, 2) in µm."""
 
+    def candidates(self, i: int, j: int) -> Nuclei:
+        """Those of a lattice cell before one that is in another's way is left out."""
+        return self._candidates(i, j)
+
+    def bodies(self, i: int, j: int, width: float) -> Floats:
+        """Outlines (N, VERTICES, 2) of the whole cells of `cell(i, j)`: `width` µm around the nucleus, if there is room."""
+        kept, owned = self._kept(i, j)
+        grown = replace(kept, long=kept.long + width, short=kept.short + width)
+        return _outlines(grown, self._tissue.seed, self._gap)[owned]
+
     def _cell(self, i: int, j: int) -> tuple[Nuclei, Floats]:
+        kept, owned = self._kept(i, j)
+        return kept[owned], _outlines(kept, self._tissue.seed, self._gap)[owned]
+
+    def _kept(self, i: int, j: int) -> tuple[Nuclei, Ints]:
+        """Nuclei in and near the cell, and which of them are its own, by y and x."""
         around = joined([self._candidates(i + di, j + dj) for di in (-1, 0, 1) for dj in (-1, 0, 1)])
         around = around[_is_near_cell(around, i, j)]
         kept = around[~_crowded_out(around, self._gap)]
         owned = np.nonzero(_is_in_cell(kept, i, j))[0]
-        owned = owned[np.lexsort((kept.x[owned], kept.y[owned]))]
-        return kept[owned], _outlines(kept, self._tissue.seed, self._gap)[owned]
+        return kept, owned[np.lexsort((kept.x[owned], kept.y[owned]))]
 
     def _find_candidates(self, i: int, j: int) -> Nuclei:
         """Nuclei that would lie in the cell if none were in another's way."""
@@ -109,7 +123,7 @@ class Residents:
         """See `Populate`."""
         box = ((j * CELL, (j + 1) * CELL), (i * CELL, (i + 1) * CELL))
         glands = self._tissue.glands(*box)
-        return joined([_stromal(self._tissue, i, j), *(_ring(self._tissue.seed, gland) for gland in glands)])
+        return joined([_stromal(self._tissue, i, j), *(_ring(self._tissue.sown, gland) for gland in glands)])
 
 
 def _is_in_cell(nuclei: Nuclei, i: int, j: int) -> NDArray[np.bool_]:
@@ -126,7 +140,7 @@ def _stromal(tissue: Tissue, i: int, j: int) -> Nuclei:
     """Inflammatory, spindle and other nuclei between the glands: jittered places, each taken or not."""
     per_side = int(CELL / _SITE)
     row, column = (grid.ravel() + k * per_side for grid, k in zip(np.mgrid[:per_side, :per_side], (i, j), strict=True))
-    draw = np.stack([hashed(tissue.seed, _CELL_CHANNEL + k, row, column) for k in range(8)])
+    draw = np.stack([hashed(tissue.sown, _CELL_CHANNEL + k, row, column) for k in range(8)])
     x = (column + 0.5 + 0.75 * (draw[0] - 0.5)) * CELL / per_side
     y = (row + 0.5 + 0.75 * (draw[1] - 0.5)) * CELL / per_side
     crowd = tissue.crowd(x, y)

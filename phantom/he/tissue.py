@@ -63,6 +63,8 @@ class Tissue:
 
     def __init__(self, seed: int, size_um: tuple[float, float]) -> None:
         self.seed = seed
+        self.sown = seed
+        """Seed of where single cells lie: another section of the same tissue has others."""
         self.size_um = size_um
         shorter = min(size_um)
         self._margin = min(max(0.1 * shorter, 10.0), 600.0)

@@ -33,8 +33,8 @@ class Population:
         row, column = (
             grid.ravel() + k * _PER_SIDE for grid, k in zip(np.mgrid[:_PER_SIDE, :_PER_SIDE], (i, j), strict=True)
         )
-        seed, growth = self._tissue.seed, self._tissue.growth
-        draw = np.stack([hashed(seed, _CHANNEL + k, row, column) for k in range(7)])
+        growth = self._tissue.growth
+        draw = np.stack([hashed(self._tissue.sown, _CHANNEL + k, row, column) for k in range(7)])
         x = (column + 0.5 + 0.85 * (draw[0] - 0.5)) * CELL / _PER_SIDE
         y = (row + 0.5 + 0.85 * (draw[1] - 0.5)) * CELL / _PER_SIDE
         depth = growth.depth(x, y)
