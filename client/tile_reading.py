@@ -5,7 +5,7 @@ picture (h, w, 3), µm/px ─▶ session ⇢ the pipeline that reads such tiles 
     with tile_reader(["localhost:8001"]) as read:
         reading = read(picture, 0.3)
 
-A pipeline reads tiles if its room has `tile_reader.py` with `reading_of`; nobody else knows which one it is.
+A pipeline reads tiles if its room has `tile_reader.py` with `check_stain` and `reading_of`; nobody else knows which it is.
 """
 
 import importlib
@@ -51,7 +51,7 @@ class Reading:
 
 
 ReadTile = Callable[[RGB, float], Reading]
-"""Picture uint8 (h, w, 3) and its µm/px → Reading; raises SlideError for a picture that is none."""
+"""Picture uint8 (h, w, 3) and its µm/px → Reading; raises SlideError for a picture that is none, or H&E."""
 
 
 @contextmanager
@@ -79,6 +79,8 @@ def read_tile(wire: Wire, pipeline: str, picture: RGB, mpp: float) -> Reading:
         raise SlideError(f"A tile is {picture.dtype} {list(picture.shape)}; wanted RGB, uint8 [height, width, 3].")
     contract, mpp = wire.contract(pipeline), resolve("the tile", mpp, None, None).mpp
     check_network("the tile", mpp, contract.mpp)
+    room = importlib.import_module(f"{FLOOR}.{pipeline}.{MODULE}")
+    room.check_stain("The tile", picture)
     image = PlainImage(Path("tile"), picture)
     work = work_for(contract, mpp, image.l0_size)
     with Session(wire, work) as session:
@@ -86,5 +88,5 @@ def read_tile(wire: Wire, pipeline: str, picture: RGB, mpp: float) -> Reading:
         result = session.finish()
         if session.failed:
             raise SlideError(f"Part of a tile could not be read: {session.failed[0].reason}")
-    reading: Reading = importlib.import_module(f"{FLOOR}.{pipeline}.{MODULE}").reading_of(result)
+    reading: Reading = room.reading_of(result)
     return reading

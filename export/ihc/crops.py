@@ -1,10 +1,9 @@
 """What the network for stained cells is trained on: crops whose every nucleus is known, stained for a marker.
 
-CoNSeP's tiles ─half the resolution─▶ crop ─positives by lot─▶ restained ─▶ picture, outlines, types
+CoNSeP's tiles ─▶ crop ─positives by lot─▶ restained ─▶ picture, outlines, types
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.export.ihc.restain import drawn_staining, restained
-from histoserve.export.nuclei.tiles import LabelledTile, consep_tiles, random_crop
+from histoserve.export.nuclei.tiles import LabelledTile, random_crop
 
 EPITHELIAL = 3
 """CoNSeP's type that stands for tumour cells."""
@@ -37,19 +36,6 @@ class StainedTile:
 def types_of(tumour: NDArray[np.bool_], positive: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """1 negative and 2 positive tumour cells, 3 and 4 the same of others; (n,) → (n,)."""
     return (1 + positive + 2 * ~tumour).astype(np.uint8)
-
-
-def halved_tiles(folder: Path) -> list[LabelledTile]:
-    """CoNSeP's, at 0.5 µm/px."""
-    return [
-        LabelledTile(
-            tile.name,
-            cv2.resize(tile.image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8),
-            np.ascontiguousarray(tile.instances[::2, ::2]),
-            tile.type_of,
-        )
-        for tile in consep_tiles(folder)
-    ]
 
 
 def stained(tile: LabelledTile, random: np.random.Generator) -> StainedTile:

@@ -1,136 +1,127 @@
-"""Trains the network for stained cells: real nuclei stained by lot, and phantoms; from the weights of `nuclei` on."""
+"""Trains what tells the types of stained cells, on phantoms and on real nuclei stained by lot.
 
+The network that outlines them is that of `nuclei`, as it is.
+"""
+
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import Tensor
+from torch.nn import functional
 from typer import Option
 
 from histoserve.export.fit import Training, fit
-from histoserve.export.ihc.crops import StainedTile, halved_tiles, stained_crop
-from histoserve.export.ihc.network import TYPES
-from histoserve.export.ihc.phantoms import kept_tiles, phantom_crop
-from histoserve.export.ihc.validation import score_network, validation_tiles
-from histoserve.export.nuclei.loss import cost_matrix, cost_sensitive, distance_loss
-from histoserve.export.nuclei.network import NucleiNetwork
-from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, distances
-from histoserve.export.nuclei.train import Batch
-from histoserve.export.options import Data, Epochs, Out, Seed, Steps, Width
-from histoserve.export.overlap import dice
-from histoserve.export.standardise import Standardise
-from histoserve.export.weight_file import weights_from_file
+from histoserve.export.ihc.evidence import Known, kept, of_phantom, of_real
+from histoserve.export.ihc.network import StainedNetwork, TypeHead
+from histoserve.export.ihc.validation import score_head
+from histoserve.export.nuclei.tiles import VALIDATION_TILES, consep_tiles
+from histoserve.export.options import Data, Epochs, Out, Seed, Steps
+from histoserve.export.weight_file import load, save_with_score, score_of, weights_from_file
 
-NARROW = 0.125
 EPOCHS, STEPS = 8, 60
-BATCH, RATE = 6, 1.5e-3
-CROP_PX, FRAME_PX = 96, 16
-"""48 µm, and what is cut around them so that nuclei on the border are measured from their true centres."""
-ROW_COSTS = (1.0, 2.0, 3.0, 2.0, 3.0)
-"""Background, then the types: positive ones are rarer."""
-COST_WEIGHT = 0.2
-SLOPE_WEIGHT = 5.0
-"""A quarter of that at 0.25 µm/px, where slopes are half as steep."""
-REAL_SHARE = 0.5
-"""Part of the crops that come from real nuclei stained by lot."""
-PHANTOMS, VALIDATED = 120, 6
-"""Slides; and how many more of them choose the epoch."""
-LIKE = (3, 3, 2, 2)
-"""Types of `nuclei` (epithelial, inflammatory) whose weights each type here starts from."""
+BATCH, RATE = 8, 3e-3
+CROP_PX = 96
+"""At half the resolution: 48 µm."""
+PHANTOMS, VALIDATED = 16, 3
+"""Slides, two tiles of each; and how many more of them choose the epoch."""
+STRENGTH = 0.15
+"""Spread of the factor, as a logarithm, by which a crop's stains are stronger or weaker than its tile's."""
+AMOUNTS = slice(5, 8)
+"""Of the evidence."""
+NO_NUCLEUS = -100
 
-STANDARDISE = Standardise()
+Nuclei = Annotated[Path, Option(metavar="FILE", help="Weights of nuclei, which outline the cells.")]
+Phantoms = Annotated[int, Option(min=1, help="Slides to draw, two tiles of each.")]
 
-Nuclei = Annotated[Path | None, Option(metavar="FILE", help="Weights of nuclei to start from.")]
-Start = Annotated[Path | None, Option(metavar="FILE", help="Weights of this network to start from.")]
-Phantoms = Annotated[int, Option(min=0, help="Slides to draw, two tiles of each.")]
+Batch = tuple[Tensor, Tensor]
+"""Evidence (B, channels, h, w), and int64 (B, h, w): the type from 0 on, NO_NUCLEUS elsewhere."""
 
 
-def targets(crop: StainedTile) -> tuple[np.ndarray, ...]:
-    inner = slice(FRAME_PX, -FRAME_PX)
-    kinds = crop.type_of[crop.instances].astype(np.int64)
-    away = distances(crop.instances)[:, inner, inner]
-    return crop.image[inner, inner], crop.instances[inner, inner] > 0, away, kinds[inner, inner]
+def crop(tile: Known, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A part, turned by quarters and mirrored, stained a little otherwise."""
+    y, x = (int(random.integers(0, length - CROP_PX + 1)) for length in tile.instances.shape)
+    part = np.s_[..., y : y + CROP_PX, x : x + CROP_PX]
+    evidence, types = tile.evidence[part].astype(np.float32), tile.type_of[tile.instances[part]].astype(np.int64)
+    evidence[AMOUNTS] *= np.exp(random.normal(0, STRENGTH, 3)).astype(np.float32)[:, None, None]
+    turns, mirrored = int(random.integers(4)), bool(random.integers(2))
+    types = np.where(types > 0, types - 1, NO_NUCLEUS)
+    evidence, types = (np.rot90(each, turns, (-2, -1)) for each in (evidence, types))
+    return (evidence[..., ::-1], types[..., ::-1]) if mirrored else (evidence, types)
 
 
-class Batches(Dataset[Batch]):
-    """Batch n of a training: the same for the same seed and n, whoever makes it."""
-
-    def __init__(self, consep: list[LabelledTile], phantoms: list[StainedTile], seed: int):
-        self.consep, self.phantoms, self.seed = consep, phantoms, seed
-
-    def __getitem__(self, number: int) -> Batch:
-        random = np.random.default_rng((self.seed, number))
-        parts = zip(*(targets(self.crop(random)) for _ in range(BATCH)), strict=True)
-        image, nucleus, distance, kind = (torch.from_numpy(np.stack(part)) for part in parts)
-        return Batch(image, nucleus, distance, kind)
-
-    def crop(self, random: np.random.Generator) -> StainedTile:
-        side = CROP_PX + 2 * FRAME_PX
-        if not self.phantoms or (self.consep and random.random() < REAL_SHARE):
-            return stained_crop(self.consep[random.integers(len(self.consep))], side, random)
-        return phantom_crop(self.phantoms[random.integers(len(self.phantoms))], side, random)
-
-    def epoch(self, number: int, steps: int) -> DataLoader[Batch]:
-        return DataLoader(self, batch_size=None, sampler=range(number * steps, (number + 1) * steps))
+def batches(tiles: list[Known], seed: int, steps: int, epoch: int) -> Iterator[Batch]:
+    """The same for the same seed and epoch."""
+    random = np.random.default_rng((seed, epoch))
+    for _ in range(steps):
+        crops = [crop(tiles[random.integers(len(tiles))], random) for _ in range(BATCH)]
+        evidence, types = (np.stack(part) for part in zip(*crops, strict=True))
+        yield torch.from_numpy(evidence), torch.from_numpy(types)
 
 
-def loss(network: nn.Module, batch: Batch, costs: Tensor) -> Tensor:
-    ns, ni, nc = network(STANDARDISE(batch.image).contiguous())
-    nucleus = batch.instance.long()
-    total = nn.functional.cross_entropy(ns, nucleus) + dice(ns, nucleus)
-    total = total + distance_loss(ni, batch.distances, batch.instance, SLOPE_WEIGHT)
-    return total + cost_sensitive(nc, batch.type, costs, COST_WEIGHT) + dice(nc, batch.type)
+def loss(head: TypeHead, batch: Batch) -> Tensor:
+    evidence, types = batch
+    if not (types >= 0).any():
+        return head(evidence).sum() * 0
+    return functional.cross_entropy(head(evidence), types, ignore_index=NO_NUCLEUS)
 
 
-def started(width: float, nuclei: Path | None, start: Path | None) -> NucleiNetwork:
-    """A network of `width` with the weights in `start`, or those of `nuclei`; ValueError where they do not fit."""
-    network = NucleiNetwork(width, len(TYPES))
-    given = start or nuclei
-    if given is None:
-        return network
-    weights = weights_from_file(given)
-    if start is None:
-        for part in ("weight", "bias"):
-            weights[f"decoders.nc.head.{part}"] = weights[f"decoders.nc.head.{part}"][[0, *LIKE]]
+def outlining(weights: Path) -> tuple[StainedNetwork, dict[str, Tensor]]:
+    """The network with the weights of `nuclei`, and these by their names in it; ValueError where they fit none."""
+    given = weights_from_file(weights)
     try:
-        network.load_state_dict(weights)
+        network = StainedNetwork(given["encoders.ns.conv1.weight"].shape[0] / 64).eval()
+        network.nuclei.load_state_dict(given)
     except (RuntimeError, LookupError) as error:
-        raise ValueError(f"{given} does not fit a network of width {width:g}: {error}") from None
-    return network
+        raise ValueError(f"{weights} holds no weights of nuclei: {error}") from None
+    return network, {f"nuclei.{name}": value for name, value in given.items()}
 
 
 def train(
     data: Data,
     out: Out,
     *,
-    nuclei: Nuclei = None,
-    start: Start = None,
+    nuclei: Nuclei = Path(__file__).parents[1] / "nuclei" / "weights.pt",
     phantoms: Phantoms = PHANTOMS,
-    width: Width = NARROW,
     epochs: Epochs = EPOCHS,
     steps: Steps = None,
     seed: Seed = 0,
 ) -> Path:
-    """Trains on phantoms, and on the tiles of `data/consep`, if it is there, stained by lot.
+    """Trains on phantoms and, if it is there, on `data/consep` stained by lot; returns the path of the whole weights.
 
-    Returns the path of the best epoch's weights; the phantoms' tiles are kept in `out/tiles`.
+    The tiles are kept in `out/tiles`, with what the large network says of them.
     """
     torch.manual_seed(seed)
-    consep = halved_tiles(data / "consep") if (data / "consep").is_dir() else []
-    drawn = kept_tiles(out / "tiles", range(phantoms + VALIDATED))
-    validation = validation_tiles([tile for tile in consep if tile.name in VALIDATION_TILES], drawn[-2 * VALIDATED :])
-    seen = [tile for tile in consep if tile.name not in VALIDATION_TILES]
-    data_set, costs = Batches(seen, drawn[: -2 * VALIDATED], seed), cost_matrix(ROW_COSTS)
-    each = steps or STEPS
+    network, outlines = outlining(nuclei)
+    makers = {f"phantom_{number}": partial(of_phantom, number) for number in range(phantoms + VALIDATED)}
+    if (data / "consep").is_dir():
+        makers |= {
+            tile.name: partial(of_real, tile, number) for number, tile in enumerate(consep_tiles(data / "consep"))
+        }
+    chosen_by = {*VALIDATION_TILES, *(f"phantom_{phantoms + number}" for number in range(VALIDATED))}
+    tiles = {
+        name: kept(out / "tiles" / f"{name}.npz", network, make)
+        for name, make in track(makers.items(), "looking at tiles", transient=True)
+    }
+    seen = [each for name, group in tiles.items() if name not in chosen_by for each in group]
+    validation = [each for name, group in tiles.items() if name in chosen_by for each in group]
+    count = steps or STEPS
     training = Training(
-        started(width, nuclei, start),
-        batches=lambda epoch: data_set.epoch(epoch, each),
-        steps=each,
-        loss=lambda network, item: loss(network, item, costs),
-        score=lambda network: score_network(network, validation),
+        network.head,
+        batches=lambda epoch: batches(seen, seed, count, epoch),
+        steps=count,
+        loss=loss,
+        score=lambda head: score_head(head, validation),
         rate=RATE,
-        made_of={"seed": seed, "width": width, "tiles": len(seen), "phantoms": phantoms, "start": str(start or nuclei)},
+        made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms},
     )
-    return fit(training, epochs, out)
+    best = fit(training, epochs, out)
+    whole = out / "whole.pt"
+    head = {f"head.{name}": value for name, value in load(best).items()}
+    save_with_score({**outlines, **head}, whole, score_of(best) or {})
+    return whole

@@ -31,8 +31,8 @@ def slope(distances: Tensor) -> Tensor:
     return functional.conv2d(functional.pad(distances, [REACH] * 4, mode="replicate"), kernels, groups=2)
 
 
-def distance_loss(found: Tensor, truth: Tensor, nucleus: Tensor, slope_weight: float = SLOPE_WEIGHT) -> Tensor:
+def distance_loss(found: Tensor, truth: Tensor, nucleus: Tensor) -> Tensor:
     """Squared error everywhere plus the squared error of the slope inside nuclei; `nucleus` bool (B, H, W)."""
     inside = nucleus[:, None].float()
     steepness = ((slope(found) - slope(truth)) ** 2 * inside).sum() / (2 * inside.sum() + 1e-6)
-    return functional.mse_loss(found, truth) + slope_weight * steepness
+    return functional.mse_loss(found, truth) + SLOPE_WEIGHT * steepness

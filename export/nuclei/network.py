@@ -76,8 +76,9 @@ class NucleiMaps(nn.Module):
     """
 
     kernels: Tensor
+    standardise: nn.Module
 
-    def __init__(self, network: NucleiNetwork):
+    def __init__(self, network: nn.Module):
         super().__init__()
         self.standardise, self.network = Standardise(), network
         self.register_buffer("kernels", gradient_kernels(), persistent=False)

@@ -39,21 +39,34 @@ def command(
     from histoserve.client.call import Call, exit_code, run
     from histoserve.client.connect import connect
     from histoserve.client.gather import gather
-    from histoserve.client.pipelines.ihc.readings import print_readings, readings_of, write_readings
+    from histoserve.client.pipelines.ihc.readings import (
+        Read,
+        of_another_stain,
+        print_readings,
+        readings_of,
+        write_readings,
+    )
     from histoserve.client.progress import Board
     from histoserve.client.results.source import folder_of
+    from histoserve.client.results.summary import Row
+    from histoserve.client.slide import printable
 
     if not out.strip():
         raise WrongUsage("-o is empty: give the folder for the results.")
     order = Order(Path(), "", Path(out), mpp, in_flight)
     found = gather(slides, complain)
     addresses = [each.strip() for value in server or [] for each in value.split(",")]
-    with Board(found, [PIPELINE], complaints, quiet) as board:
-        call = Call(found, [PIPELINE], order, 1, again)
-        rows = run(call, partial(connect, addresses, [PIPELINE], deadline, complain), board)
-    readings = readings_of(rows, [Path(out) / folder_of(each) / PIPELINE for each in found])
+    refused = of_another_stain(found)
+    for told in refused.values():
+        complain(told)
+    taken = [each for each in found if each not in refused]
+    with Board(taken, [PIPELINE], complaints, quiet) as board:
+        call = Call(taken, [PIPELINE], order, 1, again)
+        rows = run(call, partial(connect, addresses, [PIPELINE], deadline, complain), board) if taken else []
+    readings = readings_of(rows, [Path(out) / folder_of(each) / PIPELINE for each in taken])
+    readings += [Read(printable(each.name), None, told) for each, told in refused.items()]
     write_readings(Path(out), readings, reading)
     if not quiet:
         print_readings(readings, reading)
-    if code := exit_code(rows):
+    if code := exit_code([*rows, *(Row(printable(each.name), PIPELINE, "failed") for each in refused)]):
         raise typer.Exit(code)

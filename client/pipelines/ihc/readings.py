@@ -11,9 +11,12 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from histoserve.client.errors import SlideError
+from histoserve.client.pipelines.ihc.stain import OtherStain, check_slide
 from histoserve.client.pipelines.ihc.tile_reader import reading_of
 from histoserve.client.results.folder import LAST
 from histoserve.client.results.summary import GOOD, Row, replace_text
+from histoserve.client.slide import open_slide
 from histoserve.client.tile_reading import Reading
 
 READINGS = "readings.csv"
@@ -59,6 +62,20 @@ def _read(row: Row, folder: Path) -> Read:
     reading = reading_of(json.loads((folder / LAST).read_text())["result"])
     remarks = [] if reading.positive + reading.negative else ["no tumour found, so no reading"]
     return Read(row.slide, reading, " ".join([*remarks, *filter(None, [row.remark])]))
+
+
+def of_another_stain(slides: Sequence[Path]) -> dict[Path, str]:
+    """Those that are H&E, and why; what cannot be opened or read is told when it is analysed."""
+    refused = {}
+    for path in slides:
+        try:
+            with open_slide(path) as slide:
+                check_slide(slide)
+        except OtherStain as error:
+            refused[path] = str(error)
+        except SlideError:
+            continue
+    return refused
 
 
 def write_readings(out: Path, readings: Sequence[Read], by: By) -> None:

@@ -85,8 +85,8 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no truth at .*a\.geojson"):
         score(tmp_path, tmp_path)
     (tmp_path / "a.geojson").write_text(truth(3, 7))
-    cv2.imwrite(str(tmp_path / "a.png"), picture(1, 1))
-    with pytest.raises(ValueError, match="is not the slide of the result"):
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(ValueError, match=r"a\.png cannot be read"):
         score(tmp_path, tmp_path)
     result.write_text("{}")
     with pytest.raises(ValueError, match="is no result of ihc"):

@@ -1,9 +1,6 @@
 """What the network for stained cells is trained on: who is positive is known, and nothing but the stain tells."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from histoserve.export.ihc.crops import stained, stained_crop, types_of
 from histoserve.export.ihc.restain import Staining, restained
@@ -76,28 +73,3 @@ def test_epithelial_nuclei_stand_for_tumour_and_a_tile_without_nuclei_stays_one(
     assert set(types[:, 1:].ravel()) == {1, 2, 3, 4}
     bare = LabelledTile("glass", image, np.zeros_like(labels), np.zeros(1, np.uint8))
     assert stained_crop(bare, 64, np.random.default_rng(0)).type_of.tolist() == [0]
-
-
-def test_real_tiles_at_half_their_resolution(shared: Path) -> None:
-    from histoserve.export.ihc.crops import halved_tiles
-
-    tiles = halved_tiles(shared / "consep")
-    assert len(tiles) == 27
-    assert tiles[0].image.shape == (500, 500, 3)
-    lost = sum(len(tile.type_of) - len(np.unique(tile.instances)) for tile in tiles)
-    assert lost < 0.01 * sum(len(tile.type_of) for tile in tiles)
-
-
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    import torch
-
-    from histoserve.export.ihc.train import started
-
-    shipped = Path(__file__).parents[3] / "export" / "nuclei" / "weights.pt"
-    network = started(0.125, shipped, None)
-    assert network.types == 4
-    with pytest.raises(ValueError, match=r"does not fit a network of width 0\.25"):
-        started(0.25, shipped, None)
-    torch.save({"other": torch.zeros(3)}, tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="does not fit"):
-        started(0.125, tmp_path / "other.pt", None)
