@@ -5,7 +5,7 @@ picture (h, w, 3), µm/px ─▶ session ⇢ the pipeline that reads such tiles 
     with tile_reader(["localhost:8001"]) as read:
         reading = read(picture, 0.3)
 
-A pipeline reads tiles if its room has `tile_reader.py` with `check_stain` and `reading_of`; nobody else knows which it is.
+A pipeline reads tiles if its room has `tile_reader.py` with `check_stain` and `reading_of`; no other file knows it.
 """
 
 import importlib

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from histoserve.export.nuclei.tiles import UNMIX
 
-HAEMATOXYLIN = np.array([0.80, 0.52, 0.28], np.float32)
-"""Optical density (R, G, B) of the counterstain, bluer than in H&E where eosin lies under it."""
-DAB = np.array([0.27, 0.57, 0.78], np.float32)
-"""Of 3,3'-diaminobenzidine (Ruifrok & Johnston, 2001)."""
+HAEMATOXYLIN = np.array([[0.86, 0.48, 0.18], [0.68, 0.58, 0.42]], np.float32)
+"""Optical density (R, G, B) of the counterstain: the bluest, and the greyest."""
+DAB = np.array([[0.22, 0.52, 0.82], [0.42, 0.60, 0.68]], np.float32)
+"""Of 3,3'-diaminobenzidine, about what Ruifrok & Johnston (2001) measured: the most yellow, and the darkest."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Staining:
     """Around nuclei instead of in them (HER2)."""
     residue: float
     """Of the eosin, that stays as a tint of stroma."""
+    hues: tuple[float, float]
+    """Where between its two ends each dye lies, 0 to 1."""
 
 
 def drawn_staining(random: np.random.Generator) -> Staining:
@@ -47,6 +49,7 @@ def drawn_staining(random: np.random.Generator) -> Staining:
         haze=max(0.0, random.normal(0.03, 0.05)),
         membrane=bool(random.random() < 0.25),
         residue=random.uniform(0.0, 0.2),
+        hues=(random.uniform(0, 1), random.uniform(0, 1)),
     )
 
 
@@ -67,8 +70,11 @@ def restained(
     brown = _around(instances, strengths) if staining.membrane else _inside(instances, strengths, chromatin, random)
     brown = brown + staining.haze * (0.5 + amounts[..., 1].clip(0, 1)) * _clouds(image.shape[:2], random)
     blue = staining.counterstain * chromatin
+    haematoxylin, dab = (
+        ends[0] * (1 - hue) + ends[1] * hue for ends, hue in zip((HAEMATOXYLIN, DAB), staining.hues, strict=True)
+    )
     tint = staining.residue * amounts[..., 1:2] * np.array([0.35, 0.5, 0.55], np.float32)
-    light = np.exp(-(blue[..., None] * HAEMATOXYLIN + brown[..., None] * DAB + tint))
+    light = np.exp(-(blue[..., None] * haematoxylin + brown[..., None] * dab + tint))
     glass = 255 * np.array([0.96, 0.95, 0.93]) * random.normal(1, 0.012, 3)
     noise = random.normal(0, random.uniform(0, 4), image.shape)
     return (light * glass + noise).clip(0, 255).astype(np.uint8)

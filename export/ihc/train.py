@@ -24,11 +24,11 @@ from histoserve.export.nuclei.tiles import VALIDATION_TILES, consep_tiles
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps
 from histoserve.export.weight_file import load, save_with_score, score_of, weights_from_file
 
-EPOCHS, STEPS = 8, 60
-BATCH, RATE = 8, 3e-3
-CROP_PX = 96
-"""At half the resolution: 48 µm."""
-PHANTOMS, VALIDATED = 16, 3
+EPOCHS, STEPS = 6, 50
+BATCH, RATE = 4, 4e-3
+CROP_PX = 64
+"""At half the resolution: 32 µm."""
+PHANTOMS, VALIDATED = 9, 3
 """Slides, two tiles of each; and how many more of them choose the epoch."""
 STRENGTH = 0.15
 """Spread of the factor, as a logarithm, by which a crop's stains are stronger or weaker than its tile's."""

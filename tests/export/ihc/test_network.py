@@ -61,7 +61,8 @@ def striped(rows: int = 120) -> Known:
     types = np.array([0, 1, 2, 3, 4], np.uint8)
     instances = np.repeat(np.tile(np.repeat(np.arange(5, dtype=np.int32), 4), 6)[None], rows, 0)
     evidence = np.zeros((EVIDENCE, *instances.shape), np.float16)
-    evidence[types[instances], *np.indices(instances.shape)] = 1
+    row, column = np.indices(instances.shape)
+    evidence[types[instances], row, column] = 1
     return Known(evidence, instances, types)
 
 

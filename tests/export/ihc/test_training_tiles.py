@@ -6,8 +6,8 @@ from histoserve.export.ihc.crops import stained, stained_crop, types_of
 from histoserve.export.ihc.restain import Staining, restained
 from histoserve.export.nuclei.tiles import LabelledTile
 
-NUCLEAR = Staining(counterstain=0.7, dab=1.5, pale=0, haze=0.02, membrane=False, residue=0.1)
-MEMBRANE = Staining(counterstain=0.7, dab=1.5, pale=0, haze=0.02, membrane=True, residue=0.1)
+NUCLEAR = Staining(counterstain=0.7, dab=1.5, pale=0, haze=0.02, membrane=False, residue=0.1, hues=(0.3, 0.5))
+MEMBRANE = Staining(counterstain=0.7, dab=1.5, pale=0, haze=0.02, membrane=True, residue=0.1, hues=(0.3, 0.5))
 SIDE = 96
 
 
