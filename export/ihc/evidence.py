@@ -28,7 +28,7 @@ class Known:
     """One tile, at half the resolution of the network."""
 
     evidence: NDArray[np.float16]
-    """(EVIDENCE, h, w)."""
+    """(channels, h, w)."""
     instances: NDArray[np.int32]
     """(h, w), 0 where no nucleus."""
     type_of: NDArray[np.uint8]

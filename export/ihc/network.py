@@ -1,6 +1,6 @@
 """The network for stained cells: that of nuclei, shown the tile as if it were H&E, and a small one for the types.
 
-    tile ─unmix─▶ haematoxylin, DAB ─both as haematoxylin─▶ `nuclei` ─▶ nucleus, distances, likelihood of its types ─╮
+    tile ─unmix─▶ haematoxylin, DAB ─both as haematoxylin─▶ `nuclei` ─▶ nucleus, distances, what tells its types ─╮
                        ╰──────────────────────────────────────────────────────────────────────────── evidence ─▶ types
 
 So outlines are found by weights that saw real nuclei, whatever the marker; only what is positive, and what is tumour,
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from histoserve.export.nuclei.network import NucleiMaps, NucleiNetwork
 from histoserve.export.nuclei.tiles import STAINS, UNMIX
+from histoserve.export.resnet import ResNet34Encoder
 from histoserve.export.served import ServedGraph
 from histoserve.export.standardise import Standardise
 
@@ -24,8 +25,8 @@ HAEMATOXYLIN, DAB = 1.3, 0.6
 """How dark both stains are shown, as haematoxylin."""
 EOSIN, TISSUE, AROUND_PX = 0.35, 0.15, 9
 """How pink what is tissue is shown: where the density of all light is above, over a square so wide."""
-EVIDENCE = 8
-"""Channels: likelihood of each type of `nuclei` and of a nucleus, amounts of haematoxylin, of DAB and of the rest."""
+AMOUNTS = 3
+"""Channels of the evidence that tell haematoxylin, DAB and the rest: the last ones."""
 DEEPEST = 4.0
 """More of a stain is as much: a graph's values stay finite in half precision."""
 
@@ -53,12 +54,11 @@ class AsHE(nn.Module):
 
 
 class TypeHead(nn.Module):
-    """Evidence at half the resolution (N, EVIDENCE, h, w) → logits of the types (N, 4, h, w); sees 6 µm around."""
+    """Evidence at half the resolution (N, inputs, h, w) → logits of the types (N, 4, h, w); sees 6 µm around."""
 
-    def __init__(self, channels: int = 16):
+    def __init__(self, inputs: int, channels: int = 16):
         super().__init__()
         layers: list[nn.Module] = []
-        inputs = EVIDENCE
         for dilation in (1, 2, 4, 4, 1):
             layers += [nn.Conv2d(inputs, channels, 3, padding=dilation, dilation=dilation), nn.ReLU()]
             inputs = channels
@@ -74,7 +74,10 @@ class StainedNetwork(nn.Module):
 
     def __init__(self, width: float):
         super().__init__()
-        self.as_he, self.nuclei, self.head = AsHE(), NucleiNetwork(width), TypeHead()
+        self.as_he, self.nuclei = AsHE(), NucleiNetwork(width)
+        # Its own types are of H&E; what they are told by is worth more here than which one it would be.
+        self.nuclei.decoders["nc"].head = nn.Identity()
+        self.head = TypeHead(ResNet34Encoder.channels_at(width)[0] + 1 + AMOUNTS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         ns, ni, evidence = self.evidence(image)
@@ -86,7 +89,7 @@ class StainedNetwork(nn.Module):
         """Nucleus logits, distances, and what the types are told by, at half the resolution."""
         shown, amounts = self.as_he(image)
         ns, ni, nc = self.nuclei(shown)
-        told = torch.cat([nc[:, 1:].softmax(1), ns.softmax(1)[:, 1:], amounts], 1)
+        told = torch.cat([nc, ns.softmax(1)[:, 1:], amounts], 1)
         return ns, ni, functional.avg_pool2d(told, 2)
 
 
@@ -94,8 +97,8 @@ class StainedMaps(NucleiMaps):
     """The served graph, as `NucleiMaps`; the network here takes bytes."""
 
     def __init__(self, network: StainedNetwork):
-        super().__init__(network)
-        self.standardise = nn.Identity()
+        super().__init__(network)  # type: ignore[arg-type]
+        self.standardise = nn.Identity()  # type: ignore[assignment]
 
 
 def network_from_weights(weights: dict[str, Tensor]) -> StainedNetwork:

@@ -18,7 +18,7 @@ from typer import Option
 
 from histoserve.export.fit import Training, fit
 from histoserve.export.ihc.evidence import Known, kept, of_phantom, of_real
-from histoserve.export.ihc.network import StainedNetwork, TypeHead
+from histoserve.export.ihc.network import AMOUNTS, StainedNetwork, TypeHead
 from histoserve.export.ihc.validation import score_head
 from histoserve.export.nuclei.tiles import VALIDATION_TILES, consep_tiles
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps
@@ -32,8 +32,8 @@ PHANTOMS, VALIDATED = 9, 3
 """Slides, two tiles of each; and how many more of them choose the epoch."""
 STRENGTH = 0.15
 """Spread of the factor, as a logarithm, by which a crop's stains are stronger or weaker than its tile's."""
-AMOUNTS = slice(5, 8)
-"""Of the evidence."""
+BALANCE = (1.0, 1.0, 0.5, 1.0)
+"""Weights of the types in the loss: most cells are negative others, and a pale tumour must not be taken for them."""
 NO_NUCLEUS = -100
 
 Nuclei = Annotated[Path, Option(metavar="FILE", help="Weights of nuclei, which outline the cells.")]
@@ -48,7 +48,7 @@ def crop(tile: Known, random: np.random.Generator) -> tuple[NDArray[np.float32],
     y, x = (int(random.integers(0, length - CROP_PX + 1)) for length in tile.instances.shape)
     part = np.s_[..., y : y + CROP_PX, x : x + CROP_PX]
     evidence, types = tile.evidence[part].astype(np.float32), tile.type_of[tile.instances[part]].astype(np.int64)
-    evidence[AMOUNTS] *= np.exp(random.normal(0, STRENGTH, 3)).astype(np.float32)[:, None, None]
+    evidence[-AMOUNTS:] *= np.exp(random.normal(0, STRENGTH, AMOUNTS)).astype(np.float32)[:, None, None]
     turns, mirrored = int(random.integers(4)), bool(random.integers(2))
     types = np.where(types > 0, types - 1, NO_NUCLEUS)
     evidence, types = (np.rot90(each, turns, (-2, -1)) for each in (evidence, types))
@@ -68,7 +68,8 @@ def loss(head: TypeHead, batch: Batch) -> Tensor:
     evidence, types = batch
     if not (types >= 0).any():
         return head(evidence).sum() * 0
-    return functional.cross_entropy(head(evidence), types, ignore_index=NO_NUCLEUS)
+    weights = torch.tensor(BALANCE)
+    return functional.cross_entropy(head(evidence), types, weights, ignore_index=NO_NUCLEUS)
 
 
 def outlining(weights: Path) -> tuple[StainedNetwork, dict[str, Tensor]]:
@@ -76,6 +77,8 @@ def outlining(weights: Path) -> tuple[StainedNetwork, dict[str, Tensor]]:
     given = weights_from_file(weights)
     try:
         network = StainedNetwork(given["encoders.ns.conv1.weight"].shape[0] / 64).eval()
+        for part in ("weight", "bias"):
+            del given[f"decoders.nc.head.{part}"]
         network.nuclei.load_state_dict(given)
     except (RuntimeError, LookupError) as error:
         raise ValueError(f"{weights} holds no weights of nuclei: {error}") from None

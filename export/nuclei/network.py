@@ -76,9 +76,8 @@ class NucleiMaps(nn.Module):
     """
 
     kernels: Tensor
-    standardise: nn.Module
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: NucleiNetwork):
         super().__init__()
         self.standardise, self.network = Standardise(), network
         self.register_buffer("kernels", gradient_kernels(), persistent=False)

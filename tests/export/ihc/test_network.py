@@ -9,13 +9,14 @@ import torch
 
 from histoserve.ensemble.nuclei.find import label_nuclei
 from histoserve.export.ihc.evidence import Known, kept, known
-from histoserve.export.ihc.network import EVIDENCE, TYPES, AsHE, StainedMaps, TypeHead, network_from_weights, served
+from histoserve.export.ihc.network import TYPES, AsHE, StainedMaps, TypeHead, network_from_weights, served
 from histoserve.export.ihc.train import BATCH, CROP_PX, NO_NUCLEUS, batches, loss, outlining, train
 from histoserve.export.ihc.validation import score_head
 from histoserve.export.nuclei.validation import rules_from_config
 from histoserve.export.weight_file import score_of, weights_from_file
 
 ROOT = Path(__file__).parents[3]
+EVIDENCE = 12
 NUCLEI = ROOT / "export" / "nuclei" / "weights.pt"
 BROWN, BLUE, GLASS = (110, 65, 40), (110, 140, 200), (240, 240, 240)
 
@@ -79,7 +80,7 @@ def test_batches_are_the_same_for_the_same_seed_and_hold_types_from_0() -> None:
 
 def test_the_head_learns_what_the_evidence_says() -> None:
     torch.manual_seed(0)
-    head, tile = TypeHead(), striped()
+    head, tile = TypeHead(EVIDENCE), striped()
     before = score_head(head, [tile])["typed"]
     optimizer = torch.optim.Adam(head.parameters(), 1e-2)
     for batch in batches([tile], 0, 25, 0):
@@ -93,7 +94,7 @@ def test_the_head_learns_what_the_evidence_says() -> None:
 
 
 def test_a_batch_without_nuclei_teaches_nothing() -> None:
-    head = TypeHead()
+    head = TypeHead(EVIDENCE)
     loss(head, (torch.zeros(1, EVIDENCE, 8, 8), torch.full((1, 8, 8), NO_NUCLEUS))).backward()
     assert all(not each.grad.any() for each in head.parameters())
 
