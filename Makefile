@@ -7,6 +7,8 @@
 # make score-spread    the served directions, extents and values of phantom slides, likewise     (SPREADS=60, SPREAD=…,
 #                      OTHER=… as above; REAL=1: of CoNSeP's patches instead, GIVEN="NAME=FILE …": VGG16s to start from)
 # make score-registration    two stains laid on each other: two real pairs as they are and moved, 100 phantom pairs  (MOVES=16)
+# make score-ihc       the served readings of phantoms stained for markers, and of four real tiles that people marked
+#                      (IHCS=20: how many, IHC=… : what phantoms)
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 # make browser    what the tests of the page need of the system
@@ -27,6 +29,9 @@ SPREADS_IN ?= out/spreads
 # Of the network that is served, for its 13th layer alone.
 SPREAD_WEIGHTS ?= $(wildcard export/spread/weights.pt)
 MOVES ?= 16
+IHCS ?= 20
+IHC ?= --size 1600x1600 --mpp 0.5
+IHCS_IN ?= out/ihc
 # Where `train tissue -o out/tissue` leaves its slides; without them, no hand-made features are measured.
 TRAINING ?= out/tissue/slides
 # Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
@@ -34,13 +39,18 @@ PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
 SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
 LESION_FILES = $(patsubst %,$(LESIONS_IN)/%.tiff,$(shell seq $(LESIONS)))
 SPREAD_FILES = $(patsubst %,$(SPREADS_IN)/%.tiff,$(shell seq $(SPREADS)))
+IHC_FILES = $(patsubst %,$(IHCS_IN)/%.tiff,$(shell seq 1001 $$((1000 + $(IHCS)))))
+# What no file says: the size of a nucleus in them fits this (export/ihc/real.py).
+MARKED_MPP := 0.25
+MARKED := $(wildcard $(DATA)/ihc_ki67)
 BY_HAND = $(if $(wildcard $(TRAINING)),--training $(TRAINING) --by-hand $(LESIONS_IN)/by_hand.npz)
 # The tiles that no training of the shipped network saw.
 VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads score-registration test quick lint browser clean
+.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads score-registration score-ihc ihcs \
+  test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -107,6 +117,20 @@ $(SPREADS_IN)/%.tiff: | .venv/.all
 score-registration: .venv/.all
 	$(BIN)/python -m histoserve.benchmark.registration.real --data $(DATA) --moves $(MOVES)
 	$(BIN)/histoserve bench registration
+# The same of stained slides; seeds from 1001 on, which no training draws.
+score-ihc: ihcs
+	$(BIN)/histoserve read-ihc $(IHC_FILES) -o $(IHCS_IN)
+ifneq ($(MARKED),)
+	$(BIN)/histoserve read-ihc $(filter-out %_truth.png,$(wildcard $(MARKED)/*.png)) --mpp $(MARKED_MPP) -o $(IHCS_IN)
+endif
+	$(BIN)/histoserve score ihc $(IHCS_IN) --data $(IHCS_IN) $(MARKED:%=--marked %)
+
+ihcs: $(IHC_FILES)
+
+$(IHCS_IN)/%.tiff: | .venv/.all
+	@mkdir -p $(@D)
+	@marker=$$(echo ki67 er pr her2 | cut -d' ' -f$$(($* % 4 + 1))); \
+	$(BIN)/histoserve phantom $@ --kind ihc:marker=$$marker $(IHC) --seed $* --truth $(@:.tiff=.geojson)
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from histoserve.client import own_options
+from histoserve.client import own_commands, own_options
 from histoserve.client.analyze_command import EXAMPLES, analyze
 from histoserve.client.errors import HistoserveError, WrongUsage
 from histoserve.client.rooms import group
@@ -23,7 +23,25 @@ from histoserve.client.view import options as of_view
 INTERRUPTED = 128 + signal.SIGINT
 """As shells say it."""
 
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What is expected to go wrong is told without a traceback."""
+    try:
+        yield
+    except HistoserveError as error:
+        complain(str(error))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        # All is cleared up; an impatient second one would only end this with a traceback.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        complain(f"interrupted; {str(error) or 'nothing was written.'}")
+        raise typer.Exit(INTERRUPTED) from error
+
+
 app = typer.Typer(
+    cls=own_commands.group(lambda command: _in_words()(command)),
     help="From trained pathology networks and whole-slide images to results, through NVIDIA Triton.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,22 +80,6 @@ def options(
     ] = False,
 ) -> None:
     """What stands before a command."""
-
-
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """What is expected to go wrong is told without a traceback."""
-    try:
-        yield
-    except HistoserveError as error:
-        complain(str(error))
-        raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt as error:
-        # All is cleared up; an impatient second one would only end this with a traceback.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        complain(f"interrupted; {str(error) or 'nothing was written.'}")
-        raise typer.Exit(INTERRUPTED) from error
 
 
 def _analyze() -> Callable[..., None]:

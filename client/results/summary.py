@@ -46,18 +46,25 @@ def write_summary(out: Path, rows: Iterable[Row]) -> None:
     for row in rows:
         seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
         writer.writerow([row.slide, row.pipeline, row.state, row.result, seconds, row.folder, row.remark])
+    replace_text(out / SUMMARY, text.getvalue(), "summary")
+
+
+def replace_text(path: Path, text: str, what: str) -> None:
+    """Replaces the file as a whole; `what` it is, in a word. Raises OutputError."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=out, prefix=f".{SUMMARY}-", delete=False) as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
+        ) as file:
             try:
-                file.write(text.getvalue())
+                file.write(text)
                 file.flush()
                 os.fchmod(file.fileno(), 0o666 & ~UMASK)
-                os.replace(file.name, out / SUMMARY)
+                os.replace(file.name, path)
             except BaseException:
                 os.unlink(file.name)
                 raise
     except OSError as error:
         raise OutputError(
-            f"The summary cannot be written to {out / SUMMARY}: {error.strerror}. Make room, or give another folder."
+            f"The {what} cannot be written to {path}: {error.strerror}. Make room, or give another folder."
         ) from error

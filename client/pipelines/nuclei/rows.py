@@ -50,6 +50,8 @@ class Rows:
         self._slide_model = f"{contract.pipeline}_slide"
         self._mpp = slide_mpp
         self._batches: list[_Batch] = []
+        self._kept: NDArray[np.int64] = np.empty(0, np.int64)
+        """Which rows, counted as they came, in the order of the files."""
         self._nuclei: Outputs = {}
         self._contours = _Contours([], [], np.empty(0, np.int64))
 
@@ -79,17 +81,11 @@ class Rows:
         sorting = self._fields(ROW)
         # By tile, then by position: what is sent does not depend on when a row came.
         order = _order(sorting, ROW)
-        inside = np.concatenate([np.empty(0), *(batch.inside() for batch in self._batches)])
-        near = order[_near_seam(inside)[order]]
-        keep: NDArray[np.bool_] = np.ones(len(order), np.bool_)
-        if len(near):
-            answer = infer(self._slide_model, self._fields(FIELDS, near))["KEEP"]
-            if answer.shape != near.shape:
-                raise ServerError(f"{self._slide_model} answered KEEP {answer.shape} to {len(near)} rows.")
-            keep[near] = answer
+        keep = self._keep(order, infer)
         kept = order[keep[order]]
         kept = kept[_order({name: sorting[name][kept] for name in PLACE}, PLACE)]
         del sorting
+        self._kept = kept
         self._nuclei = self._fields(WRITTEN, kept)
         self._contours = _Contours(
             [batch.outputs["CONTOUR"] for batch in self._batches],
@@ -117,6 +113,18 @@ class Rows:
         named = zip(self._types, self._counts().tolist(), strict=True)
         classes = tuple(Class(name, colour_of(i), count) for i, (name, count) in enumerate(named))
         return [Shapes(classes, self._shapes)]
+
+    def _keep(self, order: NDArray[np.int64], infer: Callable[[str, Arrays], Outputs]) -> NDArray[np.bool_]:
+        """Of each row, counted as they came, whether it is kept; only what another tile can reach is asked about."""
+        inside = np.concatenate([np.empty(0), *(batch.inside() for batch in self._batches)])
+        near = order[_near_seam(inside)[order]]
+        keep: NDArray[np.bool_] = np.ones(len(order), np.bool_)
+        if len(near):
+            answer = infer(self._slide_model, self._fields(FIELDS, near))["KEEP"]
+            if answer.shape != near.shape:
+                raise ServerError(f"{self._slide_model} answered KEEP {answer.shape} to {len(near)} rows.")
+            keep[near] = answer
+        return keep
 
     def _shapes(self) -> Iterator[Shape]:
         nuclei = self._nuclei

@@ -1,0 +1,4 @@
+from histoserve.ensemble.decode import decode
+from histoserve.ensemble.stage import bind
+
+TritonPythonModel = bind(decode)
