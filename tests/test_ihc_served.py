@@ -1,13 +1,14 @@
-"""Slides stained for a marker on a real Triton: the same bytes however tiles are sent, and the library's reading."""
+"""Slides stained for a marker on a real Triton, with a tiny graph in the place of the network: dark is a nucleus."""
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from ihc_repository import tiny_repository
 
 from histoserve.client.tile_reading import tile_reader
 from histoserve.deploy.local.triton import LocalTriton
@@ -15,6 +16,13 @@ from histoserve.phantom import write_phantom
 
 pytestmark = pytest.mark.slow
 Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
+    repository = tiny_repository(tmp_path_factory.mktemp("repository"))
+    with LocalTriton(repository, state=tmp_path_factory.mktemp("state")) as triton:
+        yield triton
 
 
 @pytest.fixture(scope="module")
@@ -82,5 +90,5 @@ def test_the_library_reads_a_tile_as_the_command_does(
 
     assert (reading.positive, reading.negative) == (result["positive"], result["negative"])
     assert reading.region_mm2 == result["region_mm2"]
-    # People marked 22 positive and 24 negative ones.
-    assert reading.ratio == pytest.approx(22 / 46, abs=0.25)
+    assert reading.positive > 5
+    assert reading.negative > 5

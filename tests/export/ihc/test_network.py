@@ -49,7 +49,7 @@ def test_nuclei_of_both_stains_are_outlined_by_the_shipped_weights() -> None:
     with torch.no_grad():
         maps = StainedMaps(network).eval()(torch.from_numpy(image[None]))[0].numpy()
 
-    labels, types = label_nuclei(maps, rules_from_config(ROOT / "model_repository" / "ihc_watershed"))
+    labels, types = label_nuclei(maps, rules_from_config(ROOT / "tests" / "ihc_models" / "ihc_watershed"))
 
     assert len(types) == 5
     assert {tuple(labels[y, x] > 0 for y in (24, 72) for x in (24, 72))} == {(True,) * 4}
