@@ -6,6 +6,7 @@ ECC goes where contrast is strongest; sections bend, so what suits one lobe best
 import numpy as np
 
 from histoserve.client.registration.affine import Matrix, applied, fitted
+from histoserve.client.registration.lay import laid
 from histoserve.client.registration.patches import measured, patch_side_um
 from histoserve.client.registration.view import View
 
@@ -25,8 +26,15 @@ ROUND = 0.2
 """Least width over length of where they lie: a needle's core says nothing of what lies across it."""
 
 
+WHOLE = 0.98
+"""Share of the H&E's tissue that the IHC must have a picture of: patches at a cut would draw the matrix towards it."""
+
+
 def evened(he: View, ihc: View, matrix: Matrix) -> Matrix:
     """From a map of µm of the H&E to µm of the IHC to a better one, or the same where too few patches are sure."""
+    _, pictured = laid(he, ihc, ihc.structure, matrix)
+    if pictured[he.tissue].mean() < WHOLE:
+        return matrix
     side = patch_side_um(he, ihc)
     sure = [each for each in measured(he, ihc, matrix, side / SMALLER) if each.correlation >= SURE]
     near = [each for each in sure if not each.at_edge and np.hypot(*each.shift_um) <= NEAR * side]

@@ -81,6 +81,12 @@ def test_different_tissue_is_refused(tmp_path: Path, one: int, other: int) -> No
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("scrap", [np.s_[160:180, 200:230], np.s_[170:176]], ids=["30×20 px", "a strip"])
+def test_a_scrap_is_too_little(tmp_path: Path, scrap: tuple[slice, ...]) -> None:
+    with pytest.raises(NotRegistered, match=r"ihc.png cannot be laid on he.png"):
+        register_files(*files(tmp_path, he(1)[scrap], ihc(1)[scrap]), tmp_path / "out", MPP, MPP)
+
+
 def test_a_wrong_scale_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotRegistered, match=r"ihc.png cannot be laid on he.png"):
         register_files(*files(tmp_path, he(1), ihc(1)), tmp_path / "out", MPP, MPP / 4)
