@@ -16,6 +16,7 @@ import typer
 from histoserve.client import own_commands, own_options
 from histoserve.client.analyze_command import EXAMPLES, analyze
 from histoserve.client.errors import HistoserveError, WrongUsage
+from histoserve.client.labels.command import label
 from histoserve.client.rooms import group
 from histoserve.client.terminal import complain
 from histoserve.client.view import options as of_view
@@ -131,6 +132,9 @@ def register(
     with _in_words():
         for line in register_files(he, ihc, out, mpp, mpp_ihc)[1]:
             typer.echo(line)
+
+
+app.command("label")(_in_words()(label))
 
 
 @app.command()
