@@ -66,7 +66,8 @@ def restained(
     chromatin = amounts[..., 0]
     strengths = staining.dab * np.exp(random.normal(0, 0.25, len(positive)))
     pale = random.random(len(positive)) < staining.pale
-    strengths = np.where(pale, strengths * random.uniform(0.2, 0.45), strengths) * positive
+    paler = random.uniform(0.2, 0.45)
+    strengths = np.where(positive, strengths * np.where(pale, paler, 1.0), 0.0)
     brown = _around(instances, strengths) if staining.membrane else _inside(instances, strengths, chromatin, random)
     brown = brown + staining.haze * (0.5 + amounts[..., 1].clip(0, 1)) * _clouds(image.shape[:2], random)
     blue = staining.counterstain * chromatin

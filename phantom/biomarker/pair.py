@@ -16,7 +16,7 @@ from histoserve.phantom.biomarker.section import Section
 from histoserve.phantom.biomarker.slide import BiomarkerSlide
 from histoserve.phantom.biomarker.tissue import BiomarkerTissue, Tear
 from histoserve.phantom.drawing import Pair
-from histoserve.phantom.ihc.plan import stained_for
+from histoserve.phantom.ihc.stained import stained_for
 from histoserve.phantom.lesion.marks import fold
 from histoserve.phantom.noise import Floats
 

@@ -3,14 +3,8 @@
 from histoserve.phantom.biomarker.markers import Expression
 from histoserve.phantom.biomarker.plan import check_marker, part, tissue_of
 from histoserve.phantom.biomarker.section import Section
-from histoserve.phantom.ihc.dyes import dyes
-from histoserve.phantom.ihc.pigment import PIGMENT
 from histoserve.phantom.ihc.slide import IhcSlide
-from histoserve.phantom.noise import hashed_one
-
-_DRAW = 2120
-_PIGMENT = (0.0, 0.02, 160.0)
-"""Least and most of the tissue that holds grains of pigment, and size of a patch, µm."""
+from histoserve.phantom.ihc.stained import stained_for
 
 
 def ihc_slide(
@@ -33,14 +27,3 @@ def ihc_slide(
     levels = {} if level is None else {marker: part("level", level)}
     section = Section(tissue_of(size, mpp, seed, share), Expression(seed, levels), size, mpp)
     return stained_for(marker, section, stains)
-
-
-def stained_for(marker: str, section: Section, stains: str) -> IhcSlide:
-    """The section, stained for a marker."""
-    tissue = section.tissue
-    least, most, patch = _PIGMENT
-    share = max(0.0, least + (1.25 * hashed_one(tissue.seed, _DRAW, 0, 0) - 0.25) * (most - least))
-    tissue.areas = tissue.areas | {PIGMENT: tissue.places.area(PIGMENT, share, patch)}
-    level = round(section.expression.levels[marker], 4)
-    facts = {"marker": marker, "level": level, "share_of_tissue": round(tissue.share, 4), "stains": stains}
-    return IhcSlide(section, marker, dyes(tissue.sown, stains), facts)

@@ -1,6 +1,8 @@
 """The drawing of kind "ihc": parts equal the whole, brown lies where the truth says, and what is asked for is there."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +86,8 @@ def test_instances_of_a_tile_are_its_outlines() -> None:
 def test_a_choice_that_there_is_not_is_refused_in_words(tmp_path: Path, choices: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write_phantom(tmp_path / "a.tiff", kind=f"ihc:{choices}", size=(50, 50), mpp=1.0, seed=0, truth=None)
+
+
+@pytest.mark.parametrize("first", ["ihc.tiles", "ihc.plan", "ihc.stained", "biomarker.pair", "biomarker.plan"])
+def test_each_of_the_two_kinds_can_be_imported_first(first: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import histoserve.phantom.{first}"], check=True)
