@@ -61,10 +61,9 @@ class BiomarkerNetwork(nn.Module):
         x = nn.functional.max_pool2d(x, 3, 2)
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
         x = nn.functional.max_pool2d(x, 3, 2)
-        for block in (self.Mixed_5b, self.Mixed_5c, self.Mixed_5d, self.Mixed_6a, self.Mixed_6b, self.Mixed_6c):
-            x = block(x)
-        for block in (self.Mixed_6d, self.Mixed_6e, self.Mixed_7a, self.Mixed_7b, self.Mixed_7c):
-            x = block(x)
+        x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x)))
+        x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
+        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         # Not `mean((2, 3))`: of a batch of one ONNX Runtime adds that up in another order.
         x = nn.functional.avg_pool2d(x, [x.shape[2], x.shape[3]]).flatten(1)
         return self.fc(self.dropout(x))[:, 0]
