@@ -27,7 +27,7 @@ def test_stains_by_hand() -> None:
 def test_h_and_e_is_refused_in_words() -> None:
     with pytest.raises(OtherStain, match="The tile looks like H&E: 100% of its tissue is pink"):
         check_stain("The tile", picture(GLASS, PINK, PINK))
-    check_stain("The tile", picture(GLASS, BLUE, BROWN, PINK))
+    check_stain("The tile", picture(GLASS, BLUE, BROWN, BLUE, PINK))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (30, 400), (3000, 2000)])
