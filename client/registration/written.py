@@ -1,8 +1,6 @@
 """`registration.json` and `checkerboard.png`: written together, the first one last."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from histoserve.client.errors import OutputError
 from histoserve.client.registration.checks import Laid
 from histoserve.client.registration.lay import laid
 from histoserve.client.registration.registration import Registration, Section
-from histoserve.client.results.folder import UMASK
+from histoserve.client.replace import replace_file
 from histoserve.client.slide import RGB
 
 LAST, PICTURE = "registration.json", "checkerboard.png"
@@ -44,8 +42,8 @@ def write(out: Path, registration: Registration, more: dict[str, Any], picture: 
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / LAST).unlink(missing_ok=True)
-        _replace(out / PICTURE, encoded.tobytes())
-        _replace(out / LAST, text.encode())
+        replace_file(out / PICTURE, encoded.tobytes())
+        replace_file(out / LAST, text.encode())
     except OSError as error:
         raise OutputError(
             f"Nothing can be written to {out}: {error.strerror}. Give a folder that you may write to with -o."
@@ -61,15 +59,3 @@ def checkerboard(so: Laid) -> RGB:
     side = max(1, round(max(height, width) / SQUARES))
     odd = (np.arange(height)[:, None] // side + np.arange(width)[None] // side) % 2 > 0
     return np.where(odd[..., None], ihc, so.he.rgb)
-
-
-def _replace(place: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}-", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~UMASK)
-            os.replace(file.name, place)
-        except BaseException:
-            os.unlink(file.name)
-            raise

@@ -2,15 +2,13 @@
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from histoserve.client.errors import OutputError
-from histoserve.client.results.folder import UMASK
+from histoserve.client.replace import replace_file
 
 SUMMARY = "summary.csv"
 
@@ -53,17 +51,7 @@ def replace_text(path: Path, text: str, what: str) -> None:
     """Replaces the file as a whole; `what` it is, in a word. Raises OutputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), 0o666 & ~UMASK)
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        replace_file(path, text.encode())
     except OSError as error:
         raise OutputError(
             f"The {what} cannot be written to {path}: {error.strerror}. Make room, or give another folder."
