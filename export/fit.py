@@ -35,6 +35,8 @@ class Training(Generic[Network]):
     """The highest learning rate"""
     recipe: Recipe = one_cycle
     """How the rate follows from it"""
+    weights: Callable[[Network], Mapping[str, Tensor]] = nn.Module.state_dict
+    """What is kept of it"""
     patience: int | None = None
     """Epochs without a better figure after which the training has ended; None for all that there are"""
     made_of: Mapping[str, object] = field(default_factory=dict)
@@ -75,7 +77,7 @@ def fit(training: Training[Network], epochs: int, out: Path) -> Path:
                 better = next(iter(figures.values())) > done.best
                 console.print(told(epoch, total / training.steps, figures, better))
                 if better:
-                    save_with_score(learner.mean.state_dict(), out / "best.pt", figures)
+                    save_with_score(training.weights(learner.mean), out / "best.pt", figures)
                 now = Progress(epoch + 1, *((figures, epoch + 1) if better else (done.figures, done.best_epoch)))
                 write_checkpoint(last, now, learner.parts, whole)
                 done = now

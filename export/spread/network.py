@@ -9,10 +9,12 @@ conv 1 ─▶ conv 2 ─▶ pool ─▶ … ─▶ conv 13      ReLU after each;
 VGG16's three fully connected layers and its last pooling are left out: nothing is read from them ([0062-0063]).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from histoserve.export.served import ServedGraph
 from histoserve.export.standardise import Standardise
@@ -37,11 +39,17 @@ def channels_of(width: float) -> list[int]:
     return [max(1, round(each * width)) for each in CHANNELS]
 
 
-def features_of(channels: Sequence[int]) -> nn.Sequential:
-    """Convolutions, each with its ReLU, and the poolings between them, numbered as in torchvision's VGG16."""
+def features_of(channels: Sequence[int], normalised: bool = False) -> nn.Sequential:
+    """Convolutions, each with its ReLU, and the poolings between them, numbered as in torchvision's VGG16.
+
+    `normalised`: with a batch normalisation after each convolution, as in its VGG16-BN.
+    """
     layers: list[nn.Module] = []
     for number, (inputs, outputs) in enumerate(zip((3, *channels[:-1]), channels, strict=True), start=1):
-        layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.ReLU()]
+        layers.append(nn.Conv2d(inputs, outputs, 3, 1, 1))
+        if normalised:
+            layers.append(nn.BatchNorm2d(outputs))
+        layers.append(nn.ReLU())
         if number in POOLED:
             layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
@@ -90,9 +98,10 @@ class SpreadNetwork(nn.Module):
 
     beyond: Tensor
 
-    def __init__(self, channels: Sequence[int] = CHANNELS):
+    def __init__(self, channels: Sequence[int] = CHANNELS, normalised: bool = False):
+        """`normalised` as `features_of`: thirteen layers learn from nothing sooner so; `folded` takes it out again."""
         super().__init__()
-        self.features = features_of(channels)
+        self.features = features_of(channels, normalised)
         self.classifiers = nn.ModuleList([classifier_of(each) for each in channels])
         self.combine = classifier_of(LAYERS)
         # Standardised colour of what the first convolution sees beyond the border: a network from elsewhere
@@ -130,6 +139,21 @@ class SpreadNetwork(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Standardised RGB (N, 3, H, W) → as `classify`."""
         return self.classify(self.taps(x))
+
+    def folded(self) -> "SpreadNetwork":
+        """The same without normalisations, each multiplied into its convolution: VGG16 as it was published."""
+        plain = deepcopy(self).eval()
+        plain.features = nn.Sequential(*_without_normalisations(plain.features))
+        return plain
+
+
+def _without_normalisations(features: nn.Sequential) -> Iterator[nn.Module]:
+    layers = list(features)
+    for layer, after in zip(layers, [*layers[1:], None], strict=True):
+        if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+            yield fuse_conv_bn_eval(layer, after)
+        elif not isinstance(layer, nn.BatchNorm2d):
+            yield layer
 
 
 class SpreadRegions(nn.Module):

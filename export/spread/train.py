@@ -3,6 +3,7 @@
 The document gives samples, losses and augmentation ([0061, 0070]), but neither rate nor epochs.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,7 @@ def network_to_train(width: float | None, weights: Path | None, fixed: bool) -> 
     if weights is None:
         if fixed:
             raise ValueError("--fixed keeps the extractor that --weights gives, but no --weights came")
-        return SpreadNetwork(channels_of(width or NARROW))
+        return SpreadNetwork(channels_of(width or NARROW), normalised=True)
     extractor = extractor_from_file(weights)
     channels = [tensor.shape[0] for name, tensor in extractor.items() if name.endswith(".weight")]
     if width is not None and channels != channels_of(width):
@@ -71,6 +72,11 @@ def network_to_train(width: float | None, weights: Path | None, fixed: bool) -> 
     network.load_state_dict(extractor, strict=False)
     network.features.requires_grad_(not fixed)
     return network
+
+
+def folded(network: SpreadNetwork) -> Mapping[str, Tensor]:
+    """What is kept of a training: VGG16's layers and no others."""
+    return network.folded().state_dict()
 
 
 def loss(network: SpreadNetwork, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -108,6 +114,7 @@ def train(
         loss=loss,
         score=partial(figures, held=held_of(read_slide(file) for file in files[seen:])),
         rate=rate,
+        weights=folded,
         made_of={
             "seed": seed,
             "channels": network.channels,

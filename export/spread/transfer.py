@@ -17,7 +17,7 @@ from histoserve.export.spread.batches import BATCH
 from histoserve.export.spread.consep import Patches
 from histoserve.export.spread.loss import losses
 from histoserve.export.spread.network import SpreadNetwork, network_from_weights
-from histoserve.export.spread.train import RATE, loss
+from histoserve.export.spread.train import RATE, folded, loss
 from histoserve.export.spread.validation import Held, figures, spearman
 from histoserve.export.standardise import Standardise
 from histoserve.export.weight_file import weights_from_file
@@ -82,12 +82,13 @@ def train_from_nothing(channels: Sequence[int], seen: Patches, held: Patches, ep
     """All of a new network, on `seen`; `held` choose the epoch. Goes on in `out` where it was interrupted."""
     torch.manual_seed(0)
     training = Training(
-        SpreadNetwork(channels),
+        SpreadNetwork(channels, normalised=True),
         batches=partial(_batches, seen),
         steps=_steps(seen),
         loss=loss,
         score=partial(figures, held=Held(held.images, held.share)),
         rate=RATE,
+        weights=folded,
         made_of={"channels": list(channels), "patches": len(seen.share)},
     )
     return network_from_weights(weights_from_file(fit(training, epochs, out))).eval()

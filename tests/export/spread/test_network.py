@@ -108,6 +108,28 @@ def test_the_last_classifier_trains_no_other_and_each_layer_its_own() -> None:
     }
 
 
+def test_normalisations_of_a_training_fold_into_vgg16s_own_layers() -> None:
+    torch.manual_seed(0)
+    net = SpreadNetwork(NARROW, normalised=True)
+    for _ in range(3):
+        net(3 * torch.randn(8, 3, 32, 32) + 1)
+    for layer in net.features:
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 2)
+            nn.init.uniform_(layer.bias, -1, 1)
+    net.eval()
+    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+
+    plain = net.folded()
+
+    assert {name: tensor.shape for name, tensor in plain.state_dict().items()} == {
+        name: tensor.shape for name, tensor in network().state_dict().items()
+    }
+    picture = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(plain(picture), net(picture), atol=1e-4, rtol=1e-4)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items())
+
+
 def test_a_share_is_a_soft_label() -> None:
     logits = torch.tensor([[0.0, 2.0]])
     lesion = float(logits.softmax(1)[0, 1])
