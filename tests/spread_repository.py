@@ -1,7 +1,4 @@
-"""Spread's models with a tiny graph in the place of the network: a region's value is its mean red, in 0-1.
-
-They wait in `spread_models` for a trained network, with which they go to `model_repository`.
-"""
+"""Spread's models with a tiny graph in the place of the network: a region's value is its mean red, in 0-1."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +7,7 @@ import numpy as np
 from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 
-REPOSITORY = Path(__file__).with_name("spread_models")
+REPOSITORY = Path(__file__).parent.parent / "model_repository"
 TILE_PX = 224
 CONFIG = """
 backend: "onnxruntime" max_batch_size: 8 dynamic_batching { }
