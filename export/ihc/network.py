@@ -69,13 +69,13 @@ class StainedNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Nucleus logits (N, 2, H, W), distances (N, 2, H, W), type logits (N, 5, H, W)."""
-        whole = functional.interpolate(self.half(image), scale_factor=2.0, mode="bilinear", align_corners=False)
-        ns, ni, positive, tumour = whole.split((2, 2, 1, 1), 1)
+        whole = functional.interpolate(self.at_half(image), scale_factor=2.0, mode="bilinear", align_corners=False)
+        ns, ni, positive, tumour = whole[:, :2], whole[:, 2:4], whole[:, 4:5], whole[:, 5:]
         types = [tumour - positive, tumour + positive, -tumour - positive, positive - tumour]
         # What is no nucleus is not a type's to say.
         return ns, ni, functional.pad(torch.cat(types, 1), (0, 0, 0, 0, 1, 0))
 
-    def half(self, image: Tensor) -> Tensor:
+    def at_half(self, image: Tensor) -> Tensor:
         """At half the resolution, (N, 6, H/2, W/2): two logits of nucleus, two distances, those of positive, tumour."""
         x = self.first(self.density(image))
         skips = []

@@ -91,7 +91,7 @@ class Batches(Dataset[Batch]):
 
 def loss(network: StainedNetwork, batch: Batch) -> Tensor:
     """Of nuclei as in H&E, and for each question about one its cross entropy over those that tell."""
-    found = network.half(batch.image)
+    found = network.at_half(batch.image)
     nucleus = batch.nucleus.long()
     total = functional.cross_entropy(found[:, :2], nucleus) + dice(found[:, :2], nucleus)
     total = total + distance_loss(found[:, 2:4], batch.distances, batch.nucleus)
