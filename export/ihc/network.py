@@ -37,7 +37,7 @@ class Density(nn.Module):
     """RGB uint8 (N, H, W, 3) → optical density (N, 3, H, W), as dyes add up in it."""
 
     def forward(self, image: Tensor) -> Tensor:
-        return (-((image.float() + 1) / 256).log()).clamp(0, DEEPEST).permute(0, 3, 1, 2)
+        return (-((image.float() + 1) / 256).log()).clamp(0.0, DEEPEST).permute(0, 3, 1, 2)
 
 
 class StainedNetwork(nn.Module):
