@@ -110,7 +110,8 @@ def train(
 ) -> Path:
     """Trains on phantoms and, if they are there, on `data/consep` and `data/dsb2018_he` stained by lot.
 
-    Returns the path of the best epoch's weights. Phantoms are kept in `out/tiles`.
+    Returns the path of the best epoch's weights. Phantoms are kept in `out/tiles`. ValueError without both phantoms
+    and CoNSeP.
     """
     torch.manual_seed(seed)
     drawn = [
@@ -121,6 +122,8 @@ def train(
     seen = [tile for tile in real if tile.name not in VALIDATION_TILES]
     if (data / "dsb2018_he").is_dir():
         seen += dsb_tiles(data / "dsb2018_he")
+    if not phantoms and not real:
+        raise ValueError(f"nothing chooses the epoch: no phantoms are wanted, and there is no consep in {data}")
     batches = Batches(seen, [tile for group in drawn[:phantoms] for tile in group], seed)
     validation = held_out([tile for tile in real if tile.name in VALIDATION_TILES])
     validation += [tile for group in drawn[phantoms:] for tile in group]

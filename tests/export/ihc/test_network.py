@@ -126,6 +126,11 @@ def test_weights_of_another_network_are_refused() -> None:
     assert served(StainedNetwork(8).state_dict())[0].parameters["types"] == ",".join(TYPES)
 
 
+def test_a_training_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing chooses the epoch"):
+        train(tmp_path, tmp_path / "out", phantoms=0)
+
+
 @pytest.mark.slow
 def test_a_training_ends_with_weights_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("histoserve.export.ihc.drawn.of_phantom", lambda seed: [discs()])
