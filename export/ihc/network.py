@@ -1,96 +1,91 @@
-"""The network for stained cells: that of nuclei, shown the tile as if it were H&E, and a small one for the types.
+"""The network for stained cells: one small one, which sees how dense the stains are and asks three things of a pixel.
 
-    tile ─unmix─▶ haematoxylin, DAB ─both as haematoxylin─▶ `nuclei` ─▶ nucleus, distances, what tells its types ─╮
-                       ╰──────────────────────────────────────────────────────────────────────────── evidence ─▶ types
+    tile ─density─▶ down to 1/16 ─▶ up to 1/2 ─┬─▶ nucleus, and the distances to its centre, as in `nuclei`
+                                               ├─▶ positive or negative
+                                               ╰─▶ tumour or another cell
 
-So outlines are found by weights that saw real nuclei, whatever the marker; only what is positive, and what is tumour,
-is learnt from stained tiles.
+What is positive and what is tumour are asked apart: stain decides the one, shape and neighbours the other, and a cell
+of a set that tells nothing of tumour still teaches the rest.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histoserve.export.nuclei.network import NucleiMaps, NucleiNetwork
-from histoserve.export.nuclei.tiles import STAINS, UNMIX
-from histoserve.export.resnet import ResNet34Encoder
+from histoserve.export.nuclei.network import NucleiMaps
 from histoserve.export.served import ServedGraph
-from histoserve.export.standardise import Standardise
 
 TYPES = ("tumour negative", "tumour positive", "other negative", "other positive")
 """Types 1 to 4; 0 is background."""
 MPP = 0.25
-"""That of `nuclei`."""
-HAEMATOXYLIN, DAB = 1.3, 0.6
-"""How dark both stains are shown, as haematoxylin."""
-EOSIN, TISSUE, AROUND_PX = 0.35, 0.15, 9
-"""How pink what is tissue is shown: where the density of all light is above, over a square so wide."""
-AMOUNTS = 3
-"""Channels of the evidence that tell haematoxylin, DAB and the rest: the last ones."""
+WIDTH = 12
+"""Channels at half the resolution."""
 DEEPEST = 4.0
-"""More of a stain is as much: a graph's values stay finite in half precision."""
+"""Density from which on light is none: a graph's values stay finite in half precision."""
+GROWTH = (1, 2, 4, 6)
+"""Channels at 1/2, 1/4, 1/8 and 1/16, of the width."""
 
 
-class AsHE(nn.Module):
-    """RGB uint8 (N, H, W, 3) → what `nuclei` takes, (N, 3, H, W), and the amounts of the stains, (N, 3, H, W)."""
-
-    stains: Tensor
-    unmix: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.standardise = Standardise()
-        self.register_buffer("stains", torch.from_numpy(STAINS).float(), persistent=False)
-        self.register_buffer("unmix", torch.from_numpy(UNMIX).float(), persistent=False)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        density = -((image.float() + 1) / 256).log()
-        amounts = torch.matmul(density, self.unmix).clamp(0, DEEPEST)
-        dark = (density.sum(3, keepdim=True) > TISSUE).float().permute(0, 3, 1, 2)
-        tissue = functional.avg_pool2d(dark, AROUND_PX, 1, AROUND_PX // 2).permute(0, 2, 3, 1)
-        nuclear = HAEMATOXYLIN * amounts[..., :1] + DAB * amounts[..., 2:]
-        shown = (-(nuclear * self.stains[0] + EOSIN * tissue * self.stains[1])).exp() * 256 - 1
-        return self.standardise(shown.clamp(0, 255)), amounts.permute(0, 3, 1, 2)
+def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    padding = dilation * (kernel // 2)
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
 
 
-class TypeHead(nn.Module):
-    """Evidence at half the resolution (N, inputs, h, w) → logits of the types (N, 4, h, w); sees 6 µm around."""
+class Density(nn.Module):
+    """RGB uint8 (N, H, W, 3) → optical density (N, 3, H, W), as dyes add up in it."""
 
-    def __init__(self, inputs: int, channels: int = 16):
-        super().__init__()
-        layers: list[nn.Module] = []
-        for dilation in (1, 2, 4, 4, 1):
-            layers += [nn.Conv2d(inputs, channels, 3, padding=dilation, dilation=dilation), nn.ReLU()]
-            inputs = channels
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, len(TYPES), 1))
-
-    def forward(self, evidence: Tensor) -> Tensor:
-        logits: Tensor = self.layers(evidence)
-        return logits
+    def forward(self, image: Tensor) -> Tensor:
+        return (-((image.float() + 1) / 256).log()).clamp(0.0, DEEPEST).permute(0, 3, 1, 2)
 
 
 class StainedNetwork(nn.Module):
-    """RGB uint8 (N, H, W, 3) → as `NucleiNetwork`, with the types here."""
+    """RGB uint8 (N, H, W, 3), H and W divisible by 32 → as `NucleiNetwork`, with the types here."""
 
-    def __init__(self, width: float):
+    def __init__(self, width: int = WIDTH):
         super().__init__()
-        self.as_he, self.nuclei = AsHE(), NucleiNetwork(width)
-        # Its own types are of H&E; what they are told by is worth more here than which one it would be.
-        self.nuclei.decoders["nc"].head = nn.Identity()
-        self.head = TypeHead(ResNet34Encoder.channels_at(width)[0] + 1 + AMOUNTS)
+        half, quarter, eighth, deep = (width * times for times in GROWTH)
+        self.density = Density()
+        self.first = convolution(3, half, 5, 2)
+        self.down = nn.ModuleList(
+            [
+                convolution(half, half),
+                nn.Sequential(convolution(half, quarter, 3, 2), convolution(quarter, quarter)),
+                nn.Sequential(convolution(quarter, eighth, 3, 2), convolution(eighth, eighth)),
+                nn.Sequential(
+                    convolution(eighth, deep, 3, 2), convolution(deep, deep), convolution(deep, deep, dilation=2)
+                ),
+            ]
+        )
+        self.up = nn.ModuleList(
+            [
+                convolution(deep + eighth, eighth),
+                convolution(eighth + quarter, quarter),
+                nn.Sequential(convolution(quarter + half, half), convolution(half, half)),
+            ]
+        )
+        self.head = nn.Conv2d(half, 6, 1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        ns, ni, evidence = self.evidence(image)
-        types = functional.interpolate(self.head(evidence), scale_factor=2.0, mode="nearest")
+        """Nucleus logits (N, 2, H, W), distances (N, 2, H, W), type logits (N, 5, H, W)."""
+        whole = functional.interpolate(self.at_half(image), scale_factor=2.0, mode="bilinear", align_corners=False)
+        ns, ni, positive, tumour = whole[:, :2], whole[:, 2:4], whole[:, 4:5], whole[:, 5:]
+        types = [tumour - positive, tumour + positive, -tumour - positive, positive - tumour]
         # What is no nucleus is not a type's to say.
-        return ns, ni, functional.pad(types, (0, 0, 0, 0, 1, 0))
+        return ns, ni, functional.pad(torch.cat(types, 1), (0, 0, 0, 0, 1, 0))
 
-    def evidence(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Nucleus logits, distances, and what the types are told by, at half the resolution."""
-        shown, amounts = self.as_he(image)
-        ns, ni, nc = self.nuclei(shown)
-        told = torch.cat([nc, ns.softmax(1)[:, 1:], amounts], 1)
-        return ns, ni, functional.avg_pool2d(told, 2)
+    def at_half(self, image: Tensor) -> Tensor:
+        """At half the resolution, (N, 6, H/2, W/2): two logits of nucleus, two distances, those of positive, tumour."""
+        x = self.first(self.density(image))
+        skips = []
+        for step in self.down:
+            x = step(x)
+            skips.append(x)
+        for step, skip in zip(self.up, reversed(skips[:-1]), strict=True):
+            x = step(torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
+        found: Tensor = self.head(x)
+        return found
 
 
 class StainedMaps(NucleiMaps):
@@ -103,7 +98,7 @@ class StainedMaps(NucleiMaps):
 
 def network_from_weights(weights: dict[str, Tensor]) -> StainedNetwork:
     """The network that fits `weights`."""
-    network = StainedNetwork(weights["nuclei.encoders.ns.conv1.weight"].shape[0] / 64)
+    network = StainedNetwork(weights["head.weight"].shape[1])
     network.load_state_dict(weights)
     return network
 

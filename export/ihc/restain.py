@@ -1,6 +1,6 @@
 """An H&E tile whose nuclei are known, as if it had been stained for a marker: haematoxylin stays, DAB is laid on.
 
-    H&E ─unmix─▶ haematoxylin ─▶ blue, paler ──────────────╮
+    H&E ─unmix─▶ haematoxylin ─▶ blue, paler, hollow ──────╮
     nuclei ─some positive─▶ brown inside, or around (HER2) ┴─▶ light
 
 The shapes and textures are real; which nucleus is positive is drawn by lot, so nothing but the stain tells.
@@ -18,6 +18,8 @@ HAEMATOXYLIN = np.array([[0.86, 0.48, 0.18], [0.68, 0.58, 0.42]], np.float32)
 """Optical density (R, G, B) of the counterstain: the bluest, and the greyest."""
 DAB = np.array([[0.22, 0.52, 0.82], [0.42, 0.60, 0.68]], np.float32)
 """Of 3,3'-diaminobenzidine, about what Ruifrok & Johnston (2001) measured: the most yellow, and the darkest."""
+RIM_PX = 4
+"""Of a vesicular nucleus."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Staining:
 
     counterstain: float
     """Haematoxylin, of what the H&E has."""
+    ground: float
+    """The same outside nuclei, of that: a counterstain leaves what lies between them almost clear."""
+    hollow: float
+    """How much of it the middle of a nucleus lacks: vesicular nuclei are rims."""
+    glass: tuple[float, float, float]
+    """Light (R, G, B) where nothing is, of 255."""
     dab: float
     """Density of a strong positive."""
     pale: float
@@ -42,12 +50,17 @@ class Staining:
 
 def drawn_staining(random: np.random.Generator) -> Staining:
     """As laboratories differ."""
+    lamp = random.uniform(0.84, 0.98)
+    red, green, blue = (float(lamp * tint) for tint in random.normal((1, 0.99, 0.97), 0.013))
     return Staining(
-        counterstain=random.uniform(0.3, 1.0),
+        counterstain=float(np.exp(random.uniform(np.log(0.2), 0))),
+        ground=random.uniform(0.1, 1.0),
+        hollow=max(0.0, random.uniform(-0.6, 0.8)),
+        glass=(red, green, blue),
         dab=random.uniform(0.8, 3.2),
         pale=random.uniform(0.0, 0.4),
         haze=max(0.0, random.normal(0.03, 0.05)),
-        membrane=bool(random.random() < 0.25),
+        membrane=bool(random.random() < 0.2),
         residue=random.uniform(0.0, 0.2),
         hues=(random.uniform(0, 1), random.uniform(0, 1)),
     )
@@ -70,15 +83,18 @@ def restained(
     strengths = np.where(positive, strengths * np.where(pale, paler, 1.0), 0.0)
     brown = _around(instances, strengths) if staining.membrane else _inside(instances, strengths, chromatin, random)
     brown = brown + staining.haze * (0.5 + amounts[..., 1].clip(0, 1)) * _clouds(image.shape[:2], random)
-    blue = staining.counterstain * chromatin
+    inside = instances > 0
+    deep = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)
+    shape = np.where(inside, 1 - staining.hollow * ((deep - RIM_PX) / RIM_PX).clip(0, 1), staining.ground)
+    # Where a person drew the outline is no edge in the picture.
+    blue = staining.counterstain * chromatin * cv2.GaussianBlur(shape.astype(np.float32), (0, 0), 1.0)
     haematoxylin, dab = (
         ends[0] * (1 - hue) + ends[1] * hue for ends, hue in zip((HAEMATOXYLIN, DAB), staining.hues, strict=True)
     )
     tint = staining.residue * amounts[..., 1:2] * np.array([0.35, 0.5, 0.55], np.float32)
     light = np.exp(-(blue[..., None] * haematoxylin + brown[..., None] * dab + tint))
-    glass = 255 * np.array([0.96, 0.95, 0.93]) * random.normal(1, 0.012, 3)
     noise = random.normal(0, random.uniform(0, 4), image.shape)
-    return (light * glass + noise).clip(0, 255).astype(np.uint8)
+    return (light * (255 * np.array(staining.glass)) + noise).clip(0, 255).astype(np.uint8)
 
 
 def _inside(

@@ -1,130 +1,140 @@
-"""Trains what tells the types of stained cells, on phantoms and on real nuclei stained by lot.
+"""Trains the network for stained cells on real nuclei of H&E, stained by lot, and on phantoms."""
 
-The network that outlines them is that of `nuclei`, as it is.
-"""
-
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 from typer import Option
 
 from histoserve.export.fit import Training, fit
-from histoserve.export.ihc.evidence import Known, kept, of_phantom, of_real
-from histoserve.export.ihc.network import AMOUNTS, StainedNetwork, TypeHead
-from histoserve.export.ihc.validation import score_head
-from histoserve.export.nuclei.tiles import VALIDATION_TILES, consep_tiles
+from histoserve.export.ihc.crops import StainedTile, stained_crop
+from histoserve.export.ihc.drawn import kept, turned_crop
+from histoserve.export.ihc.network import StainedNetwork
+from histoserve.export.ihc.validation import held_out, score_network
+from histoserve.export.nuclei.loss import distance_loss
+from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, consep_tiles, distances, dsb_tiles
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps
-from histoserve.export.weight_file import load, save_with_score, score_of, weights_from_file
+from histoserve.export.overlap import dice
 
-EPOCHS, STEPS = 6, 50
+EPOCHS, STEPS = 5, 160
 BATCH, RATE = 4, 4e-3
-CROP_PX = 64
-"""At half the resolution: 32 µm."""
-PHANTOMS, VALIDATED = 9, 3
+CROP_PX = 192
+FRAME_PX = 16
+"""Cut around a crop so that nuclei on its border are measured from their true centres, then dropped."""
+PHANTOMS, VALIDATED = 12, 4
 """Slides, two tiles of each; and how many more of them choose the epoch."""
-STRENGTH = 0.15
-"""Spread of the factor, as a logarithm, by which a crop's stains are stronger or weaker than its tile's."""
-BALANCE = (1.0, 1.0, 0.5, 1.0)
-"""Weights of the types in the loss: most cells are negative others, and a pale tumour must not be taken for them."""
-NO_NUCLEUS = -100
+SHARES = (0.6, 0.25, 0.15)
+"""Of the crops, from CoNSeP, from tiles without types, and from phantoms; what is not there, others make up for."""
 
-Nuclei = Annotated[Path, Option(metavar="FILE", help="Weights of nuclei, which outline the cells.")]
-Phantoms = Annotated[int, Option(min=1, help="Slides to draw, two tiles of each.")]
-
-Batch = tuple[Tensor, Tensor]
-"""Evidence (B, channels, h, w), and int64 (B, h, w): the type from 0 on, NO_NUCLEUS elsewhere."""
+Phantoms = Annotated[int, Option(min=0, help="Slides to draw, two tiles of each.")]
 
 
-def crop(tile: Known, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """A part, turned by quarters and mirrored, stained a little otherwise."""
-    y, x = (int(random.integers(0, length - CROP_PX + 1)) for length in tile.instances.shape)
-    part = np.s_[..., y : y + CROP_PX, x : x + CROP_PX]
-    evidence, types = tile.evidence[part].astype(np.float32), tile.type_of[tile.instances[part]].astype(np.int64)
-    evidence[-AMOUNTS:] *= np.exp(random.normal(0, STRENGTH, AMOUNTS)).astype(np.float32)[:, None, None]
-    turns, mirrored = int(random.integers(4)), bool(random.integers(2))
-    types = np.where(types > 0, types - 1, NO_NUCLEUS)
-    evidence, types = (np.rot90(each, turns, (-2, -1)) for each in (evidence, types))
-    return (evidence[..., ::-1], types[..., ::-1]) if mirrored else (evidence, types)
+class Batch(NamedTuple):
+    """Targets are at half the resolution, as the network answers."""
+
+    image: Tensor
+    """uint8 (B, H, W, 3)"""
+    nucleus: Tensor
+    """bool (B, h, w)"""
+    distances: Tensor
+    """float32 (B, 2, h, w)"""
+    asked: Tensor
+    """float32 (B, 2, h, w): 1 for positive, 1 for tumour"""
+    weight: Tensor
+    """float32 (B, 2, h, w): 0 where there is no nucleus or the tile does not tell"""
 
 
-def batches(tiles: list[Known], seed: int, steps: int, epoch: int) -> Iterator[Batch]:
-    """The same for the same seed and epoch."""
-    random = np.random.default_rng((seed, epoch))
-    for _ in range(steps):
-        crops = [crop(tiles[random.integers(len(tiles))], random) for _ in range(BATCH)]
-        evidence, types = (np.stack(part) for part in zip(*crops, strict=True))
-        yield torch.from_numpy(evidence), torch.from_numpy(types)
+def targets(tile: StainedTile) -> tuple[np.ndarray, ...]:
+    """What a batch has of one crop, without its frame."""
+    inner = slice(FRAME_PX, FRAME_PX + CROP_PX)
+    labels = tile.instances[::2, ::2]
+    half = slice(FRAME_PX // 2, (FRAME_PX + CROP_PX) // 2)
+    types = tile.type_of[labels[half, half]]
+    inside = types > 0
+    asked = np.stack([inside & (types % 2 == 0), inside & (types <= 2)]).astype(np.float32)
+    weight = np.stack([inside, inside & tile.tells_tumour]).astype(np.float32)
+    return tile.image[inner, inner], inside, distances(labels)[:, half, half], asked, weight
 
 
-def loss(head: TypeHead, batch: Batch) -> Tensor:
-    evidence, types = batch
-    if not (types >= 0).any():
-        return head(evidence).sum() * 0
-    weights = torch.tensor(BALANCE)
-    return functional.cross_entropy(head(evidence), types, weights, ignore_index=NO_NUCLEUS)
+class Batches(Dataset[Batch]):
+    """Batch n of a training: the same for the same seed and n, whoever makes it."""
+
+    def __init__(self, real: list[LabelledTile], drawn: list[StainedTile], seed: int):
+        untyped, typed = ([tile for tile in real if tile.typed == told] for told in (False, True))
+        self.pools = (typed, untyped, drawn)
+        present = np.array(SHARES) * [bool(pool) for pool in self.pools]
+        self.shares = present / present.sum()
+        self.seed = seed
+
+    def __getitem__(self, number: int) -> Batch:
+        random = np.random.default_rng((self.seed, number))
+        crops = [targets(self.crop(random)) for _ in range(BATCH)]
+        return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True)))
+
+    def crop(self, random: np.random.Generator) -> StainedTile:
+        pool = self.pools[random.choice(len(self.pools), p=self.shares)]
+        tile, side = pool[random.integers(len(pool))], CROP_PX + 2 * FRAME_PX
+        if isinstance(tile, StainedTile):
+            return turned_crop(tile, side, random)
+        return stained_crop(tile, side, random)
+
+    def epoch(self, number: int, steps: int) -> DataLoader[Batch]:
+        # In a process of its own: a thread would share Python's lock with the network's small calls.
+        numbers = range(number * steps, (number + 1) * steps)
+        return DataLoader(self, batch_size=None, sampler=numbers, num_workers=1, prefetch_factor=4)
 
 
-def outlining(weights: Path) -> tuple[StainedNetwork, dict[str, Tensor]]:
-    """The network with the weights of `nuclei`, and these by their names in it; ValueError where they fit none."""
-    given = weights_from_file(weights)
-    try:
-        network = StainedNetwork(given["encoders.ns.conv1.weight"].shape[0] / 64).eval()
-        for part in ("weight", "bias"):
-            del given[f"decoders.nc.head.{part}"]
-        network.nuclei.load_state_dict(given)
-    except (RuntimeError, LookupError) as error:
-        raise ValueError(f"{weights} holds no weights of nuclei: {error}") from None
-    return network, {f"nuclei.{name}": value for name, value in given.items()}
+def loss(network: StainedNetwork, batch: Batch) -> Tensor:
+    """Of nuclei as in H&E, and for each question about one its cross entropy over those that tell."""
+    found = network.at_half(batch.image)
+    nucleus = batch.nucleus.long()
+    total = functional.cross_entropy(found[:, :2], nucleus) + dice(found[:, :2], nucleus)
+    total = total + distance_loss(found[:, 2:4], batch.distances, batch.nucleus)
+    wrong = functional.binary_cross_entropy_with_logits(found[:, 4:], batch.asked, batch.weight, reduction="none")
+    return total + (wrong.sum((0, 2, 3)) / batch.weight.sum((0, 2, 3)).clamp(min=1)).sum()
 
 
 def train(
     data: Data,
     out: Out,
     *,
-    nuclei: Nuclei = Path(__file__).parents[1] / "nuclei" / "weights.pt",
     phantoms: Phantoms = PHANTOMS,
     epochs: Epochs = EPOCHS,
     steps: Steps = None,
     seed: Seed = 0,
 ) -> Path:
-    """Trains on phantoms and, if it is there, on `data/consep` stained by lot; returns the path of the whole weights.
+    """Trains on phantoms and, if they are there, on `data/consep` and `data/dsb2018_he` stained by lot.
 
-    The tiles are kept in `out/tiles`, with what the large network says of them.
+    Returns the path of the best epoch's weights. Phantoms are kept in `out/tiles`. ValueError without both phantoms
+    and CoNSeP.
     """
     torch.manual_seed(seed)
-    network, outlines = outlining(nuclei)
-    makers = {f"phantom_{number}": partial(of_phantom, number) for number in range(phantoms + VALIDATED)}
-    if (data / "consep").is_dir():
-        makers |= {
-            tile.name: partial(of_real, tile, number) for number, tile in enumerate(consep_tiles(data / "consep"))
-        }
-    chosen_by = {*VALIDATION_TILES, *(f"phantom_{phantoms + number}" for number in range(VALIDATED))}
-    tiles = {
-        name: kept(out / "tiles" / f"{name}.npz", network, make)
-        for name, make in track(makers.items(), "looking at tiles", transient=True)
-    }
-    seen = [each for name, group in tiles.items() if name not in chosen_by for each in group]
-    validation = [each for name, group in tiles.items() if name in chosen_by for each in group]
+    drawn = [
+        kept(out / "tiles" / f"{number}.npz", number)
+        for number in track(range(phantoms + VALIDATED if phantoms else 0), "drawing phantoms", transient=True)
+    ]
+    real = list(consep_tiles(data / "consep")) if (data / "consep").is_dir() else []
+    seen = [tile for tile in real if tile.name not in VALIDATION_TILES]
+    if (data / "dsb2018_he").is_dir():
+        seen += dsb_tiles(data / "dsb2018_he")
+    if not phantoms and not real:
+        raise ValueError(f"nothing chooses the epoch: no phantoms are wanted, and there is no consep in {data}")
+    batches = Batches(seen, [tile for group in drawn[:phantoms] for tile in group], seed)
+    validation = held_out([tile for tile in real if tile.name in VALIDATION_TILES])
+    validation += [tile for group in drawn[phantoms:] for tile in group]
     count = steps or STEPS
     training = Training(
-        network.head,
-        batches=lambda epoch: batches(seen, seed, count, epoch),
+        StainedNetwork(),
+        batches=lambda epoch: batches.epoch(epoch, count),
         steps=count,
         loss=loss,
-        score=lambda head: score_head(head, validation),
+        score=lambda network: score_network(network, validation),
         rate=RATE,
         made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms},
     )
-    best = fit(training, epochs, out)
-    whole = out / "whole.pt"
-    head = {f"head.{name}": value for name, value in load(best).items()}
-    save_with_score({**outlines, **head}, whole, score_of(best) or {})
-    return whole
+    return fit(training, epochs, out)

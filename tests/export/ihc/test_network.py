@@ -1,4 +1,4 @@
-"""The network for stained cells: shown as H&E, outlined by nuclei's weights, typed by what it learnt."""
+"""The network for stained cells: sees density, learns three things of a pixel, is scored by the cells it leads to."""
 
 import json
 from pathlib import Path
@@ -7,130 +7,135 @@ import numpy as np
 import pytest
 import torch
 
-from histoserve.ensemble.nuclei.find import label_nuclei
-from histoserve.export.ihc.evidence import Known, kept, known
-from histoserve.export.ihc.network import TYPES, AsHE, StainedMaps, TypeHead, network_from_weights, served
-from histoserve.export.ihc.train import BATCH, CROP_PX, NO_NUCLEUS, batches, loss, outlining, train
-from histoserve.export.ihc.validation import score_head
-from histoserve.export.nuclei.validation import rules_from_config
+from histoserve.export.ihc.crops import StainedTile
+from histoserve.export.ihc.network import TYPES, Density, StainedMaps, StainedNetwork, network_from_weights, served
+from histoserve.export.ihc.train import BATCH, CROP_PX, FRAME_PX, Batches, loss, targets, train
+from histoserve.export.ihc.validation import paired, ratio, score_network
 from histoserve.export.weight_file import score_of, weights_from_file
 
-ROOT = Path(__file__).parents[3]
-EVIDENCE = 12
-NUCLEI = ROOT / "export" / "nuclei" / "weights.pt"
 BROWN, BLUE, GLASS = (110, 65, 40), (110, 140, 200), (240, 240, 240)
+TYPE_OF = np.array([0, 1, 2, 4, 3], np.uint8)
 
 
-def discs(side: int = 96) -> tuple[np.ndarray, np.ndarray]:
-    """Four nuclei 24 px wide: blue, brown / brown, blue."""
+def discs(side: int = CROP_PX + 2 * FRAME_PX) -> StainedTile:
+    """Nuclei 24 px wide, 48 apart: negative and positive of the tumour, positive and negative others, by turns."""
     y, x = np.indices((side, side))
-    image, labels = np.full((side, side, 3), GLASS, np.uint8), np.zeros((side, side), np.int32)
-    for number, colour in enumerate((BLUE, BROWN, BROWN, BLUE)):
-        disc = (x - 24 - 48 * (number % 2)) ** 2 + (y - 24 - 48 * (number // 2)) ** 2 < 144
-        image[disc], labels[disc] = colour, 1 + number
-    return image, labels
+    image, labels, types = np.full((side, side, 3), GLASS, np.uint8), np.zeros((side, side), np.int32), [0]
+    for row in range(side // 48):
+        for column in range(side // 48):
+            number = (row % 2) * 2 + column % 2
+            disc = (x - 24 - 48 * column) ** 2 + (y - 24 - 48 * row) ** 2 < 144
+            types.append(int(TYPE_OF[1 + number]))
+            image[disc], labels[disc] = BROWN if types[-1] % 2 == 0 else BLUE, len(types) - 1
+    return StainedTile(image, labels, np.array(types, np.uint8))
 
 
-def test_blue_and_brown_are_shown_alike_and_told_apart_by_their_amounts() -> None:
-    image, labels = discs()
-    shown, amounts = (each[0].numpy() for each in AsHE()(torch.from_numpy(image[None])))
-    blue, brown, glass = (np.isin(labels, numbers) for numbers in ((1, 4), (2, 3), (0,)))
-
-    assert shown[0][glass].mean() > shown[0][blue].mean() + 0.5
-    assert shown[0][glass].mean() > shown[0][brown].mean() + 0.5
-    assert amounts[2][brown].mean() > 3 * amounts[2][blue].mean()
-    assert amounts[0][blue].mean() > amounts[0][glass].mean() + 0.2
-    assert np.isfinite(AsHE()(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))[0].numpy()).all()
+def perfect(tile: StainedTile) -> np.ndarray:
+    """The maps of a network that makes no mistake about nuclei that do not touch."""
+    types = tile.type_of[tile.instances]
+    return np.stack([np.where(types > 0, 255, 0), np.zeros_like(types), np.maximum(types, 1)], 2).astype(np.uint8)
 
 
-def test_nuclei_of_both_stains_are_outlined_by_the_shipped_weights() -> None:
-    image, _ = discs()
-    network, _ = outlining(NUCLEI)
-    with torch.no_grad():
-        maps = StainedMaps(network).eval()(torch.from_numpy(image[None]))[0].numpy()
-
-    labels, types = label_nuclei(maps, rules_from_config(ROOT / "tests" / "ihc_models" / "ihc_watershed"))
-
-    assert len(types) == 5
-    assert {tuple(labels[y, x] > 0 for y in (24, 72) for x in (24, 72))} == {(True,) * 4}
-    assert maps[..., 2].min() >= 1
-    assert maps[..., 2].max() <= len(TYPES)
+def test_density_is_finite_and_adds_up() -> None:
+    image = torch.tensor([[[[0, 127, 255]]]], dtype=torch.uint8)
+    assert Density()(image).flatten().tolist() == pytest.approx([4, np.log(2), 0])
 
 
-def striped(rows: int = 120) -> Known:
-    """Nuclei in columns; their type follows from one channel of the evidence."""
-    types = np.array([0, 1, 2, 3, 4], np.uint8)
-    instances = np.repeat(np.tile(np.repeat(np.arange(5, dtype=np.int32), 4), 6)[None], rows, 0)
-    evidence = np.zeros((EVIDENCE, *instances.shape), np.float16)
-    row, column = np.indices(instances.shape)
-    evidence[types[instances], row, column] = 1
-    return Known(evidence, instances, types)
+def test_the_answers_to_both_questions_make_the_type() -> None:
+    network = StainedNetwork().eval()
+    torch.nn.init.zeros_(network.head.weight)
+    for number, (positive, tumour) in enumerate([(-1, 1), (1, 1), (-1, -1), (1, -1)], 1):
+        network.head.bias.data = torch.tensor([0.0, 0, 0, 0, positive, tumour])
+        maps = StainedMaps(network)(torch.zeros(1, 32, 64, 3, dtype=torch.uint8))
+        assert maps.shape == (1, 32, 64, 3)
+        assert maps[..., 2].unique().tolist() == [number]
 
 
-def test_batches_are_the_same_for_the_same_seed_and_hold_types_from_0() -> None:
-    [one], [same] = (list(batches([striped()], 3, 1, 5)) for _ in range(2))
-    [other] = batches([striped()], 3, 1, 6)
+def test_targets_are_those_of_the_crop_without_its_frame() -> None:
+    tile = discs()
+    image, inside, distance, asked, weight = targets(tile)
+    half = CROP_PX // 2
+    types = tile.type_of[tile.instances[FRAME_PX:-FRAME_PX:2, FRAME_PX:-FRAME_PX:2]]
 
-    assert one[0].shape == (BATCH, EVIDENCE, CROP_PX, CROP_PX)
-    assert set(one[1].unique().tolist()) == {NO_NUCLEUS, 0, 1, 2, 3}
-    assert torch.equal(one[0], same[0])
-    assert torch.equal(one[1], same[1])
-    assert not torch.equal(one[1], other[1])
+    assert image.shape == (CROP_PX, CROP_PX, 3)
+    assert distance.shape == asked.shape == weight.shape == (2, half, half)
+    np.testing.assert_array_equal(inside, types > 0)
+    np.testing.assert_array_equal(asked, np.stack([(types == 2) | (types == 4), (types == 1) | (types == 2)]))
+    np.testing.assert_array_equal(weight[0], weight[1])
+    untold = targets(StainedTile(tile.image, tile.instances, tile.type_of, tells_tumour=False))
+    np.testing.assert_array_equal(untold[3][0], asked[0])
+    assert not untold[4][1].any()
 
 
-def test_the_head_learns_what_the_evidence_says() -> None:
+def test_a_batch_is_the_same_for_the_same_seed_and_number() -> None:
+    one, same, other, again = (
+        Batches([], [discs()], seed)[number] for seed, number in ((3, 5), (3, 5), (3, 6), (4, 5))
+    )
+    assert one.image.shape == (BATCH, CROP_PX, CROP_PX, 3)
+    assert all(torch.equal(*pair) for pair in zip(one, same, strict=True))
+    assert not torch.equal(one.image, other.image)
+    assert not torch.equal(one.image, again.image)
+
+
+def test_the_loss_falls_on_what_is_seen_and_an_empty_batch_is_none_to_fear() -> None:
     torch.manual_seed(0)
-    head, tile = TypeHead(EVIDENCE), striped()
-    before = score_head(head, [tile])["typed"]
-    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
-    for batch in batches([tile], 0, 25, 0):
+    network, batch = StainedNetwork(), Batches([], [discs()], 0)[0]
+    optimizer, losses = torch.optim.Adam(network.parameters(), 1e-2), []
+    for _ in range(6):
         optimizer.zero_grad()
-        loss(head, batch).backward()
+        losses.append(loss(network, batch))
+        losses[-1].backward()
         optimizer.step()
-    after = score_head(head, [tile])
+    bare = batch._replace(nucleus=batch.nucleus & False, weight=batch.weight * 0)
 
-    assert before < 1
-    assert after == {"typed": 1, "positive": 1, "tumour": 1}
-
-
-def test_a_batch_without_nuclei_teaches_nothing() -> None:
-    head = TypeHead(EVIDENCE)
-    loss(head, (torch.zeros(1, EVIDENCE, 8, 8), torch.full((1, 8, 8), NO_NUCLEUS))).backward()
-    assert all(not each.grad.any() for each in head.parameters())
+    assert losses[-1] < 0.7 * losses[0]
+    assert loss(network, bare).isfinite()
 
 
-def test_evidence_is_kept_whole_and_made_once(tmp_path: Path) -> None:
-    from histoserve.export.ihc.crops import StainedTile
+def test_the_score_is_1_for_maps_without_a_mistake_and_falls_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    tile = discs()
+    maps = {"told": perfect(tile)}
+    monkeypatch.setattr(
+        "histoserve.export.ihc.validation.StainedMaps.forward",
+        lambda self, image: torch.from_numpy(maps["told"][None]),
+    )
+    right = score_network(StainedNetwork(), [tile])
+    assert right == {"cells": 1, "found": 1, "positive": 1, "tumour": 1, "away": 0}
 
-    image, labels = discs()
-    network, _ = outlining(NUCLEI)
-    tile = StainedTile(image, labels, np.array([0, 1, 2, 2, 1], np.uint8))
-    made = kept(tmp_path / "tiles" / "a.npz", network, lambda: [tile])
-    again = kept(tmp_path / "tiles" / "a.npz", network, lambda: pytest.fail("made again"))
-
-    assert [path.name for path in (tmp_path / "tiles").iterdir()] == ["a.npz"]
-    for one in (*made, *again, known(network, tile)):
-        np.testing.assert_array_equal(one.evidence, made[0].evidence)
-        np.testing.assert_array_equal(one.instances, labels[::2, ::2])
-        assert one.type_of.tolist() == [0, 1, 2, 2, 1]
+    turned = maps["told"].copy()
+    turned[..., 2][turned[..., 2] == 1] = 2
+    maps["told"] = turned
+    wrong = score_network(StainedNetwork(), [tile])
+    assert wrong["found"] == wrong["tumour"] == 1
+    assert wrong["positive"] == wrong["cells"] == 1 - (tile.type_of == 1).sum() / (len(tile.type_of) - 1)
+    assert wrong["away"] == pytest.approx((tile.type_of == 1).sum() / (tile.type_of[1:] <= 2).sum())
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    torch.save({"encoders.ns.conv1.weight": torch.zeros(8, 3, 7, 7)}, tmp_path / "some.pt")
-    torch.save({"other": torch.zeros(3)}, tmp_path / "other.pt")
-    for name in ("some.pt", "other.pt"):
-        with pytest.raises(ValueError, match="holds no weights of nuclei"):
-            outlining(tmp_path / name)
+def test_pairs_and_ratios_by_hand() -> None:
+    truth = np.array([[1, 1, 1, 1, 0, 2, 2, 2]])
+    found = np.array([[3, 3, 3, 0, 1, 1, 1, 2]])
+    one, other = paired(found, truth)
+    assert (one.tolist(), other.tolist()) == ([3], [1])
+    assert ratio(np.array([1, 1, 1, 2, 4], np.uint8), 0.5) == 0.25
+    assert ratio(np.array([3, 4], np.uint8), 0.5) == 0.5
+
+
+def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises((RuntimeError, LookupError)):
         served({"other": torch.zeros(3)})
+    assert served(StainedNetwork(8).state_dict())[0].parameters["types"] == ",".join(TYPES)
+
+
+def test_a_training_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing chooses the epoch"):
+        train(tmp_path, tmp_path / "out", phantoms=0)
 
 
 @pytest.mark.slow
-def test_a_training_ends_with_weights_that_are_whole(tmp_path: Path) -> None:
+def test_a_training_ends_with_weights_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoserve.export.ihc.drawn.of_phantom", lambda seed: [discs()])
     path = train(tmp_path, tmp_path / "out", phantoms=1, epochs=1, steps=1)
 
-    network = network_from_weights(weights_from_file(path))
-    shipped = weights_from_file(NUCLEI)
-    assert all(torch.equal(value, shipped[name]) for name, value in network.nuclei.state_dict().items())
-    assert set(score_of(path) or {}) == {"typed", "positive", "tumour"}
+    network_from_weights(weights_from_file(path))
+    assert set(score_of(path) or {}) == {"cells", "found", "positive", "tumour", "away"}
     assert json.loads(path.with_suffix(".json").read_text())["score"]

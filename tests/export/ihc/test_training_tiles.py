@@ -1,13 +1,29 @@
 """What the network for stained cells is trained on: who is positive is known, and nothing but the stain tells."""
 
-import numpy as np
+from dataclasses import replace
+from pathlib import Path
 
-from histoserve.export.ihc.crops import stained, stained_crop, types_of
+import numpy as np
+import pytest
+
+from histoserve.export.ihc.crops import StainedTile, stained, stained_crop, types_of
+from histoserve.export.ihc.drawn import kept, turned_crop
 from histoserve.export.ihc.restain import Staining, restained
 from histoserve.export.nuclei.tiles import LabelledTile
 
-NUCLEAR = Staining(counterstain=0.7, dab=1.5, pale=0, haze=0.02, membrane=False, residue=0.1, hues=(0.3, 0.5))
-MEMBRANE = Staining(counterstain=0.7, dab=1.5, pale=0, haze=0.02, membrane=True, residue=0.1, hues=(0.3, 0.5))
+NUCLEAR = Staining(
+    counterstain=0.7,
+    ground=0.8,
+    hollow=0,
+    glass=(0.96, 0.95, 0.93),
+    dab=1.5,
+    pale=0,
+    haze=0.02,
+    membrane=False,
+    residue=0.1,
+    hues=(0.3, 0.5),
+)
+MEMBRANE = replace(NUCLEAR, membrane=True)
 SIDE = 96
 
 
@@ -45,6 +61,54 @@ def test_at_the_membrane_nuclei_stay_blue_and_what_lies_around_is_brown() -> Non
     assert made[labels > 0].mean() < 0
     assert (made - bare)[labels == 0].max() > 60
     assert made[48, 48] < 0
+
+
+def test_a_vesicular_nucleus_is_a_rim_and_the_ground_is_nearly_clear() -> None:
+    image, labels = h_and_e()
+    nobody, random = np.zeros(10, bool), np.random.default_rng
+    full, hollow = (
+        restained(image, labels, nobody, replace(NUCLEAR, hollow=deep), random(0)).mean(2) for deep in (0, 0.8)
+    )
+    dark, clear = (
+        restained(image, labels, nobody, replace(NUCLEAR, ground=share), random(0)).mean(2) for share in (1, 0)
+    )
+
+    assert hollow[48, 48] > full[48, 48] + 15
+    assert abs(hollow[48, 40] - full[48, 40]) < 10
+    assert clear[labels == 0].mean() > dark[labels == 0].mean()
+    assert abs(clear[48, 48] - dark[48, 48]) < 10
+
+
+def test_a_cell_of_a_tile_without_types_is_positive_or_not_and_says_so() -> None:
+    image, labels = h_and_e()
+    untyped = LabelledTile("discs", image, labels, np.zeros(10, np.uint8))
+    crops = [stained_crop(untyped, 64, np.random.default_rng(seed)) for seed in range(20)]
+    assert not any(crop.tells_tumour for crop in crops)
+    assert set(np.concatenate([crop.type_of[1:] for crop in crops])) == {3, 4}
+
+
+def test_a_part_of_a_drawn_tile_keeps_its_cells() -> None:
+    image, labels = h_and_e()
+    tile = StainedTile(image, labels, np.array([0, 1, 2, 3, 4, 1, 2, 3, 4, 1], np.uint8))
+    seen = [turned_crop(tile, SIDE, np.random.default_rng(seed)) for seed in range(8)]
+    for crop in seen:
+        nuclei = crop.image.mean(2) < 180
+        assert ((crop.instances > 0) == nuclei).mean() > 0.95
+    assert len({crop.instances.tobytes() for crop in seen}) > 2
+
+
+def test_phantoms_are_kept_whole_and_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, labels = h_and_e()
+    tile = StainedTile(image, labels, np.array([0, 1, 2, 3, 4, 1, 2, 3, 4, 1], np.uint8))
+    drawn: list[int] = []
+    monkeypatch.setattr("histoserve.export.ihc.drawn.of_phantom", lambda seed: drawn.append(seed) or [tile])
+    for _ in range(2):
+        [found] = kept(tmp_path / "tiles" / "5.npz", 5)
+        np.testing.assert_array_equal(found.image, image)
+        np.testing.assert_array_equal(found.instances, labels)
+        assert found.type_of.tolist() == tile.type_of.tolist()
+    assert drawn == [5]
+    assert [path.name for path in (tmp_path / "tiles").iterdir()] == ["5.npz"]
 
 
 def test_types_by_hand() -> None:
