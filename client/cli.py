@@ -179,10 +179,16 @@ def export(
         tuple[str, Path] | None,
         typer.Option("--from", metavar="LAYOUT FILE", help="Another program's weights, as in `hovernet net.tar`."),
     ] = None,
+    precision: Annotated[str, typer.Option(help="`fp32`, `fp16` for GPUs, or `int8`.")] = "fp32",
+    tiles: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Pictures at the network's µm/px that fp16 and int8 are tried on."),
+    ] = None,
 ) -> None:
     """Turns a network into verified graphs in a model repository."""
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "export", "export"), name, weights, repository, replace, source)
+        export = _lazily("histoserve.export.commands", "export", "export")
+        _ask(export, name, weights, repository, replace, source, precision, tiles)
 
 
 def _training(module: str) -> Callable[..., Any]:
