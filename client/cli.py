@@ -191,6 +191,17 @@ def export(
         _ask(export, name, weights, repository, replace, source, precision, tiles)
 
 
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="As in `nuclei_network`.")],
+    repository: Repository = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Tells what a served graph is made of, what it costs a tile, where it comes from and what runs it."""
+    with _in_words():
+        _ask(_lazily("histoserve.export.passport", "inspect", "export"), model, repository, as_json)
+
+
 def _training(module: str) -> Callable[..., Any]:
     with _in_words():
         return _lazily(module, "train", "export")

@@ -46,6 +46,8 @@ class Strayed:
     def __str__(self) -> str:
         if self.of_bytes:
             return f"within {self.largest:.0f} levels, {self.flips:.1e} on the other side of one half"
+        if self.beyond:
+            return f"near float32 but for {self.beyond:.1%}"
         return f"within {self.largest:.2g} of the largest"
 
 
