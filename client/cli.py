@@ -179,10 +179,27 @@ def export(
         tuple[str, Path] | None,
         typer.Option("--from", metavar="LAYOUT FILE", help="Another program's weights, as in `hovernet net.tar`."),
     ] = None,
+    precision: Annotated[str, typer.Option(help="`fp32`, `fp16` for GPUs, or `int8`.")] = "fp32",
+    tiles: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Pictures at the network's µm/px that fp16 and int8 are tried on."),
+    ] = None,
 ) -> None:
     """Turns a network into verified graphs in a model repository."""
     with _in_words():
-        _ask(_lazily("histoserve.export.commands", "export", "export"), name, weights, repository, replace, source)
+        export = _lazily("histoserve.export.commands", "export", "export")
+        _ask(export, name, weights, repository, replace, source, precision, tiles)
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="As in `nuclei_network`.")],
+    repository: Repository = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Tells what a served graph is made of, what it costs a tile, where it comes from and what runs it."""
+    with _in_words():
+        _ask(_lazily("histoserve.export.passport", "inspect", "export"), model, repository, as_json)
 
 
 def _training(module: str) -> Callable[..., Any]:

@@ -4,14 +4,21 @@ import os
 import shlex
 from pathlib import Path
 
+import numpy as np
+import onnx
+from numpy.typing import NDArray
 from rich.console import Console
 
-from histoserve.export.engines import engine_of
+from histoserve.export.deployment import VERSIONS
+from histoserve.export.engines import engine_of, side_of
 from histoserve.export.graph import onnx_from_module
 from histoserve.export.portable import require_portable
+from histoserve.export.precision import can_be_lowered, lowered
+from histoserve.export.real_tiles import real_tiles
 from histoserve.export.repository import INSTALLED, changes
 from histoserve.export.rooms import graphs_of, importer, room
-from histoserve.export.samples import samples
+from histoserve.export.samples import ROWS, samples
+from histoserve.export.served import ServedGraph
 from histoserve.export.tensorrt import library
 from histoserve.export.verify import verify, verify_rows
 from histoserve.export.weight_file import load, require_finite, save_with_score, score_of
@@ -24,17 +31,20 @@ def export(
     repository: Path | None,
     replace: bool = False,
     source: tuple[str, Path] | None = None,
+    precision: str = "fp32",
+    tiles: Path | None = None,
 ) -> None:
     """Exports the graphs of pipeline `name`, compares them with PyTorch, and puts them into `repository`.
 
     `weights` is what `histoserve train` left; without it, the weights that come with histoserve. Without `repository`
     it is the installed one, of which nothing is changed unless told to `replace` what it serves. ValueError then, and
     for whatever cannot be exported or does not fit. `source` is the layout and the path of another program's file, in
-    place of `weights`.
+    place of `weights`. What `precision` makes of the graphs that see tiles is tried on the pictures in `tiles`.
     """
     console = Console(highlight=False, soft_wrap=True)
     if source and weights:
         raise ValueError(f"--weights {weights} and --from {source[0]} {source[1]}: name one of them")
+    require_tried(precision, tiles)
     network = importer(name, source[0]) if source else room(name, "network")
     target = writable_repository(repository)
     given = source[1] if source else weights
@@ -43,14 +53,14 @@ def export(
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
     exported, told = [], []
     for served in graphs_of(network, name, path):
-        graph = onnx_from_module(served)
-        require_portable(served.model, graph)
-        arrays = samples(served)
-        differences = verify(graph, served.module, served.outputs, arrays)
-        if served.max_batch_size:
-            verify_rows(graph, served.outputs, arrays[-1])
+        graph, said = verified(served)
+        if tiles and can_be_lowered(served):
+            graph, figures = tried(served, graph, precision, real_tiles(tiles.expanduser(), side_at(served, target)))
+            said += f"\n  {figures}"
         exported.append((served, graph))
-        told.append(", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items()))
+        told.append(said)
+    if tiles and not any(can_be_lowered(served) for served, _ in exported):
+        raise ValueError(f"no graph of {name} sees tiles alone, so none can be tried on them in {precision}")
     planned = changes(target, exported, path)
     refused = target.samefile(INSTALLED) and not replace
     if trt := library():
@@ -73,6 +83,49 @@ def export(
     except OSError as error:
         raise ValueError(f"{target} is as it was: {error.filename}: {error.strerror}") from error
     console.print(f"written into {target}; a server that runs goes on with what it has loaded")
+
+
+def verified(served: ServedGraph) -> tuple[onnx.ModelProto, str]:
+    """The graph, and how near PyTorch it is; ValueError if it is not near enough or only one runtime would take it."""
+    graph = onnx_from_module(served)
+    require_portable(served.model, graph)
+    arrays = samples(served)
+    differences = verify(graph, served.module, served.outputs, arrays)
+    if served.max_batch_size:
+        verify_rows(graph, served.outputs, arrays[-1])
+    return graph, ", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items())
+
+
+def tried(
+    served: ServedGraph, graph: onnx.ModelProto, precision: str, tiles: NDArray[np.uint8]
+) -> tuple[onnx.ModelProto, str]:
+    """The same in `precision`, and how near float32 it is."""
+    low = lowered(served, graph, precision, tiles)
+    require_portable(served.model, low.graph)
+    if served.max_batch_size:
+        verify_rows(low.graph, served.outputs, (tiles[:ROWS],))
+    return low.graph, f"{precision} against float32, on {len(tiles)} real tiles: {low}"
+
+
+def side_at(served: ServedGraph, repository: Path) -> int:
+    """Of the tiles that the graph gets: its own if it takes one size only."""
+    free = 1 in served.dynamic.get(served.inputs[0], {})
+    return side_of(served.model, repository) if free else served.example[0].shape[1]
+
+
+def require_tried(precision: str, tiles: Path | None) -> None:
+    """ValueError for a precision that there is not, and for one that nothing is named to try it on."""
+    if precision not in VERSIONS:
+        raise ValueError(f"no precision is called {precision!r}; there are: {', '.join(VERSIONS)}")
+    if precision != "fp32" and tiles is None:
+        raise ValueError(
+            f"--precision {precision} is tried on real tissue before it is written: name a folder of pictures at the"
+            " network's µm/px, --tiles FOLDER"
+        )
+    if tiles is not None and not tiles.expanduser().is_dir():
+        raise ValueError(f"no folder {tiles}, where the pictures of real tissue should be")
+    if precision == "fp32" and tiles is not None:
+        raise ValueError("--tiles are for --precision fp16 or int8; float32 is compared with PyTorch")
 
 
 def writable_repository(repository: Path | None) -> Path:

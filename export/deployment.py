@@ -5,6 +5,10 @@ from pathlib import Path
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 BACKEND, GRAPH = "onnxruntime", "model.onnx"
+VERSIONS = {"fp32": 1, "fp16": 2, "int8": 3}
+"""Precision → version of the model."""
+PRECISION = "precision"
+"""The parameter, and the entry of a graph's metadata, that says which; without it float32."""
 
 
 def deployment_of(existing: ModelConfig) -> tuple[ModelConfig, list[str]]:
@@ -49,14 +53,40 @@ def _without_foreign(config: ModelConfig) -> list[str]:
     return dropped
 
 
-def shadow_of(model: Path, config: ModelConfig) -> str | None:
-    """Why a server would not serve the graph that is version 1 of the folder `model`; None if it would."""
+def serve_version(config: ModelConfig, model: Path, precision: str) -> int:
+    """The version of the folder `model` that a graph of `precision` becomes; makes `config` serve that one alone.
+
+    Float32 of a model that never was anything else is version 1, and its config says nothing of versions.
+    """
+    version = VERSIONS[precision]
+    others = [each for each in VERSIONS.values() if each != version and (model / str(each) / GRAPH).is_file()]
+    ours = PRECISION in config.parameters
+    if ours:
+        del config.parameters[PRECISION]
+        config.ClearField("version_policy")
+    if (version != 1 or (ours and others)) and not config.HasField("version_policy"):
+        config.parameters[PRECISION].string_value = precision
+        config.version_policy.specific.versions.append(version)
+    return version
+
+
+def served_version(config: ModelConfig) -> int:
+    """The version that an export left to be served."""
+    said = config.parameters[PRECISION].string_value if PRECISION in config.parameters else "fp32"
+    return VERSIONS.get(said, 1)
+
+
+def shadow_of(model: Path, config: ModelConfig, version: int = 1) -> str | None:
+    """Why a server would not serve the graph that is this version of the folder `model`; None if it would."""
     later = sorted(int(path.name) for path in model.glob("[0-9]*") if path.is_dir() and path.name.isdigit())
-    if later and later[-1] > 1 and not config.HasField("version_policy"):
+    if later and later[-1] > version and not config.HasField("version_policy"):
         return f"it also holds version {later[-1]}, and a server takes the latest"
     policy = config.version_policy
-    if policy.HasField("specific") and 1 not in policy.specific.versions:
-        return "its version_policy leaves out version 1"
-    if policy.HasField("latest") and later and len([each for each in later if each > 1]) >= policy.latest.num_versions:
+    if version > 1 and PRECISION not in config.parameters:
+        return "its version_policy is not an export's"
+    if policy.HasField("specific") and version not in policy.specific.versions:
+        return f"its version_policy leaves out version {version}"
+    newer = [each for each in later if each > version]
+    if policy.HasField("latest") and newer and len(newer) >= policy.latest.num_versions:
         return f"its version_policy takes the latest, and it also holds version {later[-1]}"
     return None

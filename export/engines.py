@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from histoserve.export import pipelines
 from histoserve.export.config import read_config
-from histoserve.export.deployment import GRAPH
+from histoserve.export.deployment import GRAPH, served_version
 from histoserve.export.portable import require_portable
 from histoserve.export.repository import INSTALLED
 from histoserve.export.tensorrt import Engine, engine_from_onnx, library
@@ -42,11 +42,13 @@ def side_of(model: str, repository: Path) -> int:
 
 def served_graphs(repository: Path) -> Iterator[tuple[str, onnx.ModelProto, int]]:
     """Model, graph and the most rows a request, of every ONNX model in `repository`; ValueError if there is none."""
-    paths = sorted(repository.glob(f"*/1/{GRAPH}"))
+    paths = sorted(repository.glob(f"*/[0-9]*/{GRAPH}"))
     if not paths:
         raise ValueError(f"no model in {repository} has a graph, 1/{GRAPH}: name a model repository")
     for path in paths:
         config = read_config(path.parents[1])
+        if path.parent.name != str(served_version(config)):
+            continue
         yield config.name, graph_from_file(path), config.max_batch_size
 
 

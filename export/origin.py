@@ -40,9 +40,9 @@ def origin_from_weights(graph: bytes, weights: Path | None) -> Origin:
     return Origin(digest, len(graph), weights.name, sha256_of(weights), score_of(weights))
 
 
-def origin_of(model: Path) -> Origin | None:
+def origin_of(model: Path, version: int = 1) -> Origin | None:
     """Of the graph in the model's folder, None without one; of a graph put there by other means little is known."""
-    path = model / "1" / "model.onnx"
+    path = model / str(version) / "model.onnx"
     if not path.is_file():
         return None
     graph = path.read_bytes()

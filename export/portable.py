@@ -20,12 +20,12 @@ KINDS = (
     "AveragePool BatchNormalization Conv ConvTranspose DepthToSpace Einsum Gemm GlobalAveragePool GlobalMaxPool",
     "InstanceNormalization LayerNormalization MatMul MaxPool Pad Resize SpaceToDepth",
     "Cast Concat Constant ConstantOfShape Expand Flatten Gather GatherElements GatherND Range Reshape Shape Size Slice",
-    "Split Squeeze Tile Transpose Trilu Unsqueeze",
+    "Split Squeeze Tile Transpose Trilu Unsqueeze QuantizeLinear DequantizeLinear",
 )
 OPERATORS = frozenset(name for kinds in KINDS for name in kinds.split())
 """Of each, a test builds an engine. None draws random numbers, branches, or makes as many values as it finds."""
 
-INSIDE = {"FLOAT", "FLOAT16", "BFLOAT16", "INT32", "INT64", "BOOL"}
+INSIDE = {"FLOAT", "FLOAT16", "BFLOAT16", "INT8", "INT32", "INT64", "BOOL"}
 """Not DOUBLE: TensorRT computes in 32 bits then, without a word."""
 BORDER = {"UINT8", "FLOAT", "FLOAT16", "INT32", "INT64", "BOOL"}
 """Of inputs and outputs."""

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 
 from histoserve.export.agreement import check_fit
 from histoserve.export.config import HEADER, GraphDoesNotFit, config_from_graph, read_config
-from histoserve.export.deployment import GRAPH, shadow_of
+from histoserve.export.deployment import GRAPH, PRECISION, serve_version, served_version, shadow_of
 from histoserve.export.origin import FILE, Origin, origin_from_weights, origin_of
 from histoserve.export.served import ServedGraph
 from histoserve.export.whole import write_together
@@ -46,21 +46,27 @@ def changes(
         model = repository / served.model
         existing = read_config(model) if (model / "config.pbtxt").exists() else None
         config, dropped = config_from_graph(served, graph, existing)
-        if shadow := shadow_of(model, config):
-            raise GraphDoesNotFit(f"{model}: an export writes version 1, but {shadow}: take that out first")
+        before = served_version(existing) if existing else 1
+        version = serve_version(config, model, precision_of(graph))
+        if shadow := shadow_of(model, config, version):
+            raise GraphDoesNotFit(f"{model}: an export writes version {version}, but {shadow}: take that out first")
         content = graph.SerializeToString()
         after = origin_from_weights(content, weights)
         files = {
             model / "config.pbtxt": (HEADER + text_format.MessageToString(config)).encode(),
-            model / "1" / FILE: after.to_json(),
-            model / "1" / GRAPH: content,
+            model / str(version) / FILE: after.to_json(),
+            model / str(version) / GRAPH: content,
         }
         configs.append(config)
-        result.append(Change(served.model, origin_of(model), after, dropped, files))
+        result.append(Change(served.model, origin_of(model, before), after, dropped, files))
     sizes = {name: axes for served, _ in exported for name, axes in served.sizes.items()}
     at_once = {served.model: served.at_once for served, _ in exported if served.at_once}
     check_fit(configs, repository, sizes, at_once)
     return result
+
+
+def precision_of(graph: onnx.ModelProto) -> str:
+    return next((entry.value for entry in graph.metadata_props if entry.key == PRECISION), "fp32")
 
 
 def write_networks(

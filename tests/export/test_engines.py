@@ -65,6 +65,11 @@ TRIED = {
     "Split": "r, t = Split<axis=1, num_outputs=2>(x)",
     "Squeeze": "a = Constant<value_ints=[1]>() m = ReduceMax<keepdims=1>(x, a) r = Squeeze(m, a)",
     "Tile": "s = Constant<value_ints=[1,2,1,1]>() r = Tile(x, s)",
+    **dict.fromkeys(
+        ("QuantizeLinear", "DequantizeLinear"),
+        "s = Constant<value = float {0.1}>() z = Constant<value = int8 {0}>() q = QuantizeLinear(x, s, z)"
+        " r = DequantizeLinear(q, s, z)",
+    ),
     "Unsqueeze": "a = Constant<value_ints=[1]>() r = Unsqueeze(x, a)",
 }
 """Operator → nodes that make r of x (N, 4, 4, 4), with it among them; v are 4 floats, w 4 × 4 kernels of 3 × 3."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -258,3 +260,30 @@ def test_a_killed_export_never_leaves_a_graph_beside_another_ones_config(tmp_pat
     assert any(whole) or any(path.name == "model.onnx" for path in files(tmp_path, b"").keys() - left.keys())
     write_together(files(tmp_path, b"new"))
     assert content(tmp_path) == files(tmp_path, b"new")
+
+
+@pytest.mark.parametrize(
+    ("precision", "tiles", "message"),
+    [
+        ("fp8", None, "no precision is called 'fp8'; there are: fp32, fp16, int8"),
+        ("fp16", None, r"--precision fp16 is tried on real tissue .*--tiles FOLDER"),
+        ("fp32", Path(), "--tiles are for --precision fp16 or int8"),
+        ("int8", Path("nowhere"), "no folder nowhere"),
+        ("fp16", EXPORT / "nuclei", "holds no colour picture"),
+    ],
+)
+def test_a_precision_without_tiles_to_try_it_on_is_refused(
+    installed: Path, weights: Path, precision: str, tiles: Path | None, message: str
+) -> None:
+    before = content(installed)
+    with pytest.raises(ValueError, match=message) as told:
+        export("nuclei", weights, installed, replace=True, precision=precision, tiles=tiles)
+    assert "\n" not in str(told.value)
+    assert content(installed) == before
+
+
+def test_a_network_without_a_trunk_has_no_other_precision(installed: Path, weights: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((512, 512, 3), np.uint8))
+    for precision in ("fp16", "int8"):
+        with pytest.raises(ValueError, match=f"^nuclei_network cannot become {precision}: .*real tiles|no convolution"):
+            export("nuclei", weights, installed, replace=True, precision=precision, tiles=tmp_path)

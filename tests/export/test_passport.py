@@ -1,0 +1,75 @@
+"""`histoserve inspect`: a graph's cost by hand, and what of a repository is told or refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+
+from histoserve.export.cost import Cost, cost_of
+from histoserve.export.passport import inspect, passport_of
+from histoserve.export.repository import INSTALLED
+
+HEAD = '<ir_version: 8, opset_import: ["" : 18]>'
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cost"),
+    [
+        # x 64 bytes, w 72, c 32, y 32; 8 numbers of 9 multiplications each.
+        ("c = Conv(x, w) y = Relu(c)", Cost(flop=2 * 8 * 9, traffic=64 + 72 + 32 + 32 + 32, memory=64 + 32)),
+        # 4 × 4 by 4 × 4 in one plane.
+        ("y = MatMul(x, x)", Cost(flop=2 * 16 * 4, traffic=3 * 64, memory=2 * 64)),
+        ('y = Einsum<equation="nchw,ncvw->nhv">(x, x)', Cost(flop=2 * 4 * 4 * 4, traffic=3 * 64, memory=2 * 64)),
+    ],
+    ids=["Conv", "MatMul", "Einsum"],
+)
+def test_a_cost_that_is_counted_by_hand(nodes: str, cost: Cost) -> None:
+    weights = f"<float[2,1,3,3] w = {{{','.join('1' * 18)}}}>"
+    graph = onnx.parser.parse_model(f"{HEAD} g (float[N,1,4,4] x) => (float y) {weights} {{ {nodes} }}")
+    assert cost_of(graph, 4) == cost
+
+
+def test_what_is_served_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    inspect("peakmap_classifier", None, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["version"], told["precision"]) == (1, "fp32")
+    assert told["graph"]["bytes"] == (INSTALLED / "peakmap_classifier" / "1" / "model.onnx").stat().st_size
+    assert told["operators"]["Gemm"] == 1
+    assert told["origin"]["weights"] == "weights.pt"
+    inspect("peakmap_classifier", None)
+    assert "weights_sha256" in capsys.readouterr().out
+
+
+def test_a_graph_that_is_not_its_configs_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(INSTALLED / "peakmap_classifier", tmp_path / "peakmap_classifier")
+    path = tmp_path / "peakmap_classifier" / "1" / "model.onnx"
+    shutil.copy(INSTALLED / "peakmap_encoder" / "1" / "model.onnx", path)
+    with pytest.raises(ValueError, match=r"model\.onnx is not the graph of its config: sha256 \w{12}, .* says \w{12}"):
+        passport_of("peakmap_classifier", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("nuclei_decode", "has no graph at .*it is a stage"), ("nope", "no model nope in .*: nuclei_network, peakmap_cl")],
+)
+def test_what_has_no_graph_is_told(model: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        passport_of(model, INSTALLED)
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (f"{HEAD} g (float[N,4] x) => (float y) {{ y = foo.Bar(x) }}", "ONNX Runtime does not load the graph: "),
+        (HEAD.replace("18", "99") + " g (float[N,4] x) => (float y) { y = Relu(x) }", "does not load the graph: "),
+        (f"{HEAD} g (float[N,4] x) => (float y) {{ y = MatMul(x, x) }}", "ONNX Runtime does not run the graph: "),
+    ],
+    ids=["custom operator", "opset too new", "does not run"],
+)
+def test_a_graph_that_no_runtime_takes_is_told_in_a_line(graph: str, message: str) -> None:
+    model = onnx.parser.parse_model(graph)
+    with pytest.raises(ValueError, match=message) as told:
+        cost_of(model, 4)
+    assert "\n" not in str(told.value)
