@@ -166,7 +166,7 @@ browser:
 	@touch $@
 
 .venv/.all: .venv/.server
-	$(PIP_INSTALL) --editable '.[server,view,export,dev]'
+	$(PIP_INSTALL) --editable '.[server,view,replicas,export,dev]'
 	@touch $@
 
 # For the tests that build engines, which are left out without: 230 MB, and not for every processor.
