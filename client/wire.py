@@ -19,7 +19,7 @@ from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor, triton
 
 from histoserve.client.configs import config_from_message
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
-from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.errors import Full, Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 from histoserve.client.fallen import Fallen
 
 Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
@@ -66,6 +66,9 @@ NOBODY = re.compile(
     re.IGNORECASE,
 )
 """How they say that no connection came about; stronger than BROKE, since it may quote why an earlier one ended."""
+
+FULL = re.compile(r"maximum queue size|overflow|overloaded|rate.?limit", re.IGNORECASE)
+"""How Triton says that a queue is full, and Envoy that it, or a caller's share of it, is."""
 
 STAGE_DIED = re.compile(r"stub process|not healthy|stub .*(unhealthy|terminated)", re.IGNORECASE)
 """How Triton says that a stage's process has ended: with the request, or before it."""
@@ -187,6 +190,8 @@ class Server:
             lost = Lost(message)
             lost.stage_died = bool(STAGE_DIED.search(details))
             return lost
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED or (code in PASSING and FULL.search(details)):
+            return Full(message)
         if code in PASSING:
             return Unavailable(message)
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
