@@ -85,7 +85,7 @@ WANTED: list[tuple[str, tuple[Any, ...], Check]] = [
             "--model-control-mode=none",
             "--exit-timeout-secs=",
             "--grpc-keepalive-permit-without-calls=true",
-            "--grpc-http2-min-recv-ping-interval-without-data=10000",
+            "--grpc-http2-min-recv-ping-interval-without-data=2000",
             "--grpc-restricted-protocol=model-repository,shared-memory",
             "--http-restricted-api=inference,metadata,model-config,model-repository,shared-memory",
         )
