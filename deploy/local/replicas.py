@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
 from histoserve.deploy.local import envoy
 from histoserve.deploy.local.envoy import LocalEnvoy
-from histoserve.deploy.local.ports import ANY, Ports, chosen
-from histoserve.deploy.local.triton import LocalTriton
+from histoserve.deploy.local.ports import ANY, OPTIONS, Ports, chosen
+from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
+
+LAST_PORT = 65535
 
 
 class LocalReplicas:
@@ -32,6 +35,7 @@ class LocalReplicas:
         state: Path | None = None,
         balanced: bool = True,
     ) -> None:
+        _require_apart(ports, count)
         self._state = state
         self._port = ports.grpc
         self._balanced = balanced and envoy.installed() is not None
@@ -60,7 +64,8 @@ class LocalReplicas:
         """Start them and return when all can take requests."""
         first, *others = self.servers
         # A port that is taken is told before anything starts.
-        chosen(Ports(grpc=self._port))
+        for ports in (Ports(grpc=self._port), *(server.ports for server in self.servers)):
+            chosen(ports)
         with ThreadPoolExecutor(len(self.servers)) as pool:
             try:
                 # Alone: it may have to compile the stages, and what is wrong with the repository is said once.
@@ -90,6 +95,26 @@ class LocalReplicas:
         grpc = ports.grpc if number == 0 and not self._balanced else None
         http, metrics = (port and port + number for port in (ports.http, ports.metrics))
         return Ports(grpc, http, metrics)
+
+
+def _require_apart(ports: Ports, count: int) -> None:
+    """Raises LocalTritonError where the ports of so many servers would meet, or are none."""
+    runs = {
+        OPTIONS[service]: range(port, port + (1 if service == "grpc" else count))
+        for service, port in asdict(ports).items()
+        if port is not None
+    }
+    for option, run in runs.items():
+        if run[-1] > LAST_PORT:
+            raise LocalTritonError(
+                f"{option} {run[0]}: {count} replicas need as many ports, and the last is {LAST_PORT}"
+            )
+        for other, ports_of_other in runs.items():
+            if other < option and set(run) & set(ports_of_other):
+                raise LocalTritonError(
+                    f"{other} {ports_of_other[0]} and {option} {run[0]} meet: {count} replicas have as many of each "
+                    "in a row; choose them further apart"
+                )
 
 
 def _port(server: LocalTriton) -> int:

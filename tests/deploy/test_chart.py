@@ -183,6 +183,7 @@ def test_shared_memory_follows_the_requests() -> None:
         {"hardware": {"gpu": 1}},
         {"hardware": {"surge": 0, "unavailable": 0}},
         {"scaling": {"prometheus": ""}},
+        {"scaling": {"least": 3, "most": 2}},
         {"seconds": {"noticed": NOTICED_S}},
         {"guard": {"jwt": {"issuer": "https://login.example", "audience": "", "jwks": "{}"}}},
         {"monitring": {}},

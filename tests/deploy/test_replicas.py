@@ -32,6 +32,7 @@ HEALTHY = re.compile(r'^envoy_cluster_membership_healthy{envoy_cluster_name="rep
 EJECTED = re.compile(
     r'^envoy_cluster_outlier_detection_ejections_enforced_total{envoy_cluster_name="replicas"} (\d+)', re.MULTILINE
 )
+RETRIED = re.compile(r'^envoy_cluster_upstream_rq_retry_success{envoy_cluster_name="replicas"} (\d+)', re.MULTILINE)
 ANSWERED = re.compile(r'^nv_inference_request_success{model="nuclei_decode",version="1"} (\d+)', re.MULTILINE)
 REJOINED_S = 40.0
 """For a machine that has other work; on a quiet one it is under 10."""
@@ -190,7 +191,7 @@ def test_while_both_are_gone_the_client_waits(replicas: LocalReplicas, both_ther
 @pytest.mark.slow
 def test_what_a_replica_that_hangs_had_goes_to_the_other(replicas: LocalReplicas, both_there: None) -> None:
     servers, request = Servers([Server(*replicas.addresses)], deadline=200), picture(512)
-    victim = replicas.servers[0]
+    victim, retried = replicas.servers[0], stat(replicas, RETRIED)
     os.kill(victim.pid, signal.SIGSTOP)
     try:
         with ThreadPoolExecutor(4) as pool:
@@ -199,6 +200,7 @@ def test_what_a_replica_that_hangs_had_goes_to_the_other(replicas: LocalReplicas
         os.kill(victim.pid, signal.SIGCONT)
 
     assert {answer["IMAGE"].tobytes() for answer in answers} == {bytes(3 * 512**2)}
+    assert stat(replicas, RETRIED) > retried
 
 
 def test_a_killed_envoy_is_started_anew(replicas: LocalReplicas, both_there: None) -> None:
