@@ -51,10 +51,13 @@ def test_compose_gives_what_the_chart_gives() -> None:
     assert "--disable-auto-complete-config" in service["command"][-1]
 
 
+@pytest.mark.slow
 def test_kernels_that_were_compiled_for_the_image_are_loaded_from_a_copy(tmp_path: Path) -> None:
     fixed = {**os.environ, "NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
     built = {**fixed, "NUMBA_CACHE_DIR": str(tmp_path / "built")}
-    subprocess.run([sys.executable, "-I", IMAGE / "kernels.py", SOME], env=built, check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-I", "-m", "histoserve.ensemble.kernels", SOME], env=built, check=True, timeout=300
+    )
     shutil.copytree(tmp_path / "built", tmp_path / "copied")
 
     there = {**fixed, "NUMBA_CACHE_DIR": str(tmp_path / "copied")}

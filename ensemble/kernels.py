@@ -1,6 +1,6 @@
-"""Compiles the kernels of all stages into NUMBA_CACHE_DIR, for the processor that NUMBA_CPU_NAME names.
+"""Compiles the kernels of all stages into NUMBA_CACHE_DIR, for the processor that NUMBA_CPU_NAME names, for an image.
 
-Kernels are compiled when they are imported (`ensemble/compiled.py`); the adapter to Triton has none, and needs Triton.
+Run as a module. Kernels are compiled when they are imported (`compiled`); the adapter to Triton has none, and needs it.
 """
 
 import importlib
@@ -8,7 +8,7 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 
-import histoserve.ensemble as ensemble
+from histoserve import ensemble
 
 ADAPTER = "histoserve.ensemble.stage"
 
