@@ -147,12 +147,13 @@ lint: .venv/.all
 	$(BIN)/mypy -p histoserve --exclude model_repository
 
 # What the page's tests need of the system: a browser, letters for Chinese, and a server with a login to stand behind.
-SYSTEM := chromium fonts-wqy-zenhei nginx-light openssl
+# Prometheus' promtool tries the cluster's alerts.
+SYSTEM := chromium fonts-wqy-zenhei nginx-light openssl prometheus
 browser:
-	@if [ "$$(PATH="$$PATH:/usr/sbin" which chromium nginx openssl | wc -l)" = 3 ] && fc-list :lang=zh | grep -q .; then true; \
+	@if [ "$$(PATH="$$PATH:/usr/sbin" which chromium nginx openssl promtool | wc -l)" = 4 ] && fc-list :lang=zh | grep -q .; then true; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then \
 	  apt-get update -qq && RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $(SYSTEM); \
-	else echo "The tests of the page need of the system, and are left out without: apt-get install $(SYSTEM)"; fi >&2
+	else echo "The tests of the page and of alerts need of the system, and are left out without: apt-get install $(SYSTEM)"; fi >&2
 
 # pip from 3.10's ensurepip installs editable packages of this build system, but slowly: take a newer one.
 .venv/bin/python:
@@ -166,7 +167,7 @@ browser:
 	@touch $@
 
 .venv/.all: .venv/.server
-	$(PIP_INSTALL) --editable '.[server,view,export,dev]'
+	$(PIP_INSTALL) --editable '.[server,view,replicas,export,dev]'
 	@touch $@
 
 # For the tests that build engines, which are left out without: 230 MB, and not for every processor.

@@ -146,11 +146,12 @@ def serve(
     pipeline: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Serve it alone, for less memory; may be repeated.")
     ] = None,
+    replicas: Annotated[int, typer.Option(min=1, max=64, help="So many servers, with Envoy before them.")] = 1,
 ) -> None:
     """Runs Triton from the wheel, for this machine only; prints its addresses once it is ready."""
     with _in_words():
         run_server = _lazily("histoserve.deploy.local.serve", "serve", "server")
-    raise typer.Exit(run_server(repository, port, http_port, metrics_port, pipeline or ()))
+    raise typer.Exit(run_server(repository, port, http_port, metrics_port, pipeline or (), replicas))
 
 
 @app.command()

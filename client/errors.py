@@ -48,6 +48,10 @@ class Unavailable(ServerError):
     """Nobody took the request, or none answered in time: it may succeed later or elsewhere."""
 
 
+class Full(Unavailable):
+    """A server, or what stands before it, is well but has no room for one more request now."""
+
+
 class Lost(ServerError):
     """The server, or a stage of it, ended while it had the request: perhaps because of it."""
 

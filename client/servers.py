@@ -1,6 +1,7 @@
 """One or several equal servers: who is asked, and what happens when one does not answer.
 
 Unavailable ─▶ again, elsewhere if there is an elsewhere, until the deadline: nobody took the request
+Full        ─▶ the same, and fewer requests at once
 Lost        ─▶ again, alone, so that no other can be to blame; a request that is lost DEATHS times goes to the caller
 Internal    ─▶ again, INTERNAL_TRIES times in all
 Refused     ─▶ at once to the caller: the same request would be refused again
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from histoserve.client.contract import Contract, difference
-from histoserve.client.errors import Internal, Lost, NoAnswer, ServerError, Stopped, Unavailable
+from histoserve.client.errors import Full, Internal, Lost, NoAnswer, ServerError, Stopped, Unavailable
+from histoserve.client.room import Room
 from histoserve.client.share import Share, Use
 from histoserve.client.turns import Turns
 from histoserve.client.wire import Arrays, Outputs
@@ -32,6 +34,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 REST_SECONDS, LONGEST_REST = 5.0, 60.0
 """A server that did not answer is asked last for so long, doubled each time."""
+
+FULL_SECONDS = 1.0
+"""A server that is full is asked last for so long."""
 
 RESTART_SECONDS, RESTART_PAUSE = 60.0, 0.2
 """For so long a server with a dead stage is waited for to go down and come back, looking after each pause."""
@@ -87,6 +92,7 @@ class Servers:
         self._warn = warn
         self._lock = threading.Lock()
         self._turns = Turns()
+        self._room = Room()
         self._own = Use()
         self._uses = [self._own]
         self._agreed: dict[str, Contract] = {}
@@ -159,11 +165,19 @@ class Servers:
         left, pause, lost, internal = self._deadline, FIRST_PAUSE, 0, 0
         failure: ServerError
         while not use.stopped.is_set():
-            with self._turns.alone() if lost else self._turns.together():
+            with (
+                self._turns.alone() if lost else self._turns.together(),
+                self._room.place(use.stopped.is_set) as number,
+            ):
                 # Waiting for its turn is not waiting for a server.
                 began = self._clock()
                 try:
-                    return self._try(model, arrays, left, use)
+                    outputs = self._try(model, arrays, left, use)
+                    self._room.answered()
+                    return outputs
+                except Full as error:
+                    self._room.full(number)
+                    failure = error
                 except Lost as error:
                     lost, failure = lost + 1, error
                     if lost == DEATHS:
@@ -196,6 +210,11 @@ class Servers:
             outputs = load.server.infer(model, arrays, left / min(2, len(self._asked())))
             load.silences, kind = 0, "answered"
             return outputs
+        except Full:
+            kind = "unavailable"
+            with self._lock:
+                load.rests_until = max(load.rests_until, self._clock() + FULL_SECONDS)
+            raise
         except Unavailable:
             kind = "unavailable"
             self._rest(load)

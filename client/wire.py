@@ -19,7 +19,8 @@ from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor, triton
 
 from histoserve.client.configs import config_from_message
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
-from histoserve.client.errors import Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.errors import Full, Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.fallen import Fallen
 
 Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
 Outputs = Mapping[str, NDArray[Any]]
@@ -66,8 +67,14 @@ NOBODY = re.compile(
 )
 """How they say that no connection came about; stronger than BROKE, since it may quote why an earlier one ended."""
 
+FULL = re.compile(r"maximum queue size|overflow|overloaded|rate.?limit", re.IGNORECASE)
+"""How Triton says that a queue is full, and Envoy that it, or a caller's share of it, is."""
+
 STAGE_DIED = re.compile(r"stub process|not healthy|stub .*(unhealthy|terminated)", re.IGNORECASE)
 """How Triton says that a stage's process has ended: with the request, or before it."""
+
+OF_REPLICA = "x-histoserve-replica"
+"""Our Envoy says in each answer which server it is of (`deploy/chart/files/envoy.yaml`)."""
 
 TOO_LARGE = re.compile(r"larger than max", re.IGNORECASE)
 """How gRPC refuses the length of a message; it would do so again."""
@@ -82,6 +89,7 @@ class Server:
         # A proxy that the environment names for the internet does not lead to this machine.
         options = (*CHANNEL, ("grpc.enable_http_proxy", int(host not in LOOPBACK)))
         self._channel = grpc.insecure_channel(address, options=options)
+        self._fallen = Fallen()
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     def close(self) -> None:
@@ -123,10 +131,12 @@ class Server:
         request = service_pb2.ModelInferRequest(model_name=model)
         for name, value in arrays.items():
             _add(request, name, value)
+        sent = self._fallen.now()
         try:
-            answer = self._answer(self._stub.ModelInfer.future(request, timeout=timeout))
+            call = self._stub.ModelInfer.future(request, timeout=timeout)
+            answer = self._answer(call)
         except grpc.RpcError as error:
-            raise self._classified(model, error) from error
+            raise self._of_replica(model, error, sent) from error
         # gRPC's ways to say that the channel was closed meanwhile
         except (ValueError, grpc.FutureCancelledError) as error:
             raise Unavailable(f"the connection to {self.address} is closed") from error
@@ -135,6 +145,8 @@ class Server:
                 f"{self.address}, {model}: {len(answer.outputs)} outputs came with {len(answer.raw_output_contents)} "
                 "contents. Serve a model repository of this version."
             )
+        if (replica := _replica(call)) is not None:
+            self._fallen.answered(replica, model, sent)
         pairs = zip(answer.outputs, answer.raw_output_contents, strict=True)
         return {output.name: self._array(model, output, raw) for output, raw in pairs}
 
@@ -160,6 +172,15 @@ class Server:
             return True
         return True
 
+    def _of_replica(self, model: str, error: grpc.RpcError, sent: float) -> ServerError:
+        """As `_classified`; one of several replicas is not waited for, nor is a request blamed for its dead stage."""
+        what, replica = self._classified(model, error), _replica(error)
+        if isinstance(what, Lost) and what.stage_died and replica is not None:
+            what.stage_died = False
+            if not self._fallen.fell(replica, model, sent):
+                return Unavailable(str(what))
+        return what
+
     def _classified(self, model: str, error: grpc.RpcError) -> ServerError:
         message = f"{self.address}, {model}: {_details(error)}"
         code, details = error.code(), error.details() or ""
@@ -169,6 +190,8 @@ class Server:
             lost = Lost(message)
             lost.stage_died = bool(STAGE_DIED.search(details))
             return lost
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED or (code in PASSING and FULL.search(details)):
+            return Full(message)
         if code in PASSING:
             return Unavailable(message)
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
@@ -220,6 +243,12 @@ def _host(address: str) -> str:
 
 def _details(error: grpc.RpcError) -> str:
     return f"{error.code().name}: {error.details() or 'no details'}"
+
+
+def _replica(call: Any) -> str | None:
+    """The server that answered, by the balancer; None without one that says so."""
+    metadata = [*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())]
+    return next((str(value) for name, value in metadata if name == OF_REPLICA), None)
 
 
 def _lost(details: str) -> bool:

@@ -52,7 +52,7 @@ class LocalTriton:
         self.repository = Path(repository).resolve()
         self.models = list(models) if models is not None else models_of(self.repository)
         self.timeout_s = timeout_s
-        self._ports = ports
+        self.ports = ports
         self._environment = dict(environment or {})
         self._state = (Path(state) if state is not None else default_state()).resolve()
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -81,7 +81,7 @@ class LocalTriton:
     def start(self) -> None:
         """Start the server and return when it can take requests."""
         # Before all else, which would be tried anew for a port that is taken.
-        chosen(self._ports)
+        chosen(self.ports)
         for attempt in range(START_ATTEMPTS):
             try:
                 self._launch()
@@ -129,7 +129,7 @@ class LocalTriton:
         with prepared(wheel, self.repository, self.log, server_id) as run:
             self._folder = run.folder
             check_stub(run.backends / "python" / wheel.stub.name, environment)
-            ports = chosen(self._ports)
+            ports = chosen(self.ports)
             self.grpc, self.http, self.metrics = (f"{LOOPBACK}:{port}" for port in ports.values())
             self._plan = Plan(
                 parent=os.getpid(),

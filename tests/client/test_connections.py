@@ -17,7 +17,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from histoserve.client import servers as servers_module
 from histoserve.client import wire as wire_module
 from histoserve.client.connect import connect
-from histoserve.client.errors import Lost, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.errors import Full, Lost, Refused, ServerError, Unavailable, WrongUsage
 from histoserve.client.servers import Servers
 from histoserve.client.wire import CHANNEL, Server
 
@@ -27,6 +27,8 @@ class Slow(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     before: Callable[[int], Any] = staticmethod(lambda number: None)
     answer = service_pb2.ModelInferResponse()
+    refuse: tuple[grpc.StatusCode, str, tuple[tuple[str, str], ...]] | None = None
+    """What it says in place of an answer, and beside it."""
     lives = 0
 
     def __init__(self) -> None:
@@ -41,6 +43,10 @@ class Slow(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.here.request = request
+        if self.refuse:
+            code, details, metadata = self.refuse
+            context.set_trailing_metadata(metadata)
+            context.abort(code, details)
         self.before(next(self.numbers))
         return self.answer
 
@@ -212,3 +218,38 @@ def test_a_pipeline_that_is_not_installed_is_told_before_a_server_starts() -> No
         connect([], ["nuclei", "elsewhere"], 1),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "kind"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "[request id: <id_unknown>] Exceeds maximum queue size", Full),
+        (grpc.StatusCode.UNAVAILABLE, "upstream connect error or disconnect/reset before headers: overflow", Full),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "local_rate_limited", Full),
+        (grpc.StatusCode.UNAVAILABLE, "Server is stopping, scheduler for model has stopped accepting new", Unavailable),
+        (grpc.StatusCode.UNAVAILABLE, "no healthy upstream", Unavailable),
+        (grpc.StatusCode.INTERNAL, "in ensemble 'm', Stub process 'm_0_0' is not healthy.", Lost),
+    ],
+)
+def test_what_a_server_says_in_trouble_is_understood(
+    behind: tuple[Slow, Proxy, Server], code: grpc.StatusCode, details: str, kind: type[ServerError]
+) -> None:
+    behind[0].refuse = (code, details, ())
+
+    with pytest.raises(ServerError) as caught:
+        behind[2].infer("m", {}, 10)
+    assert caught.type is kind
+
+
+def test_of_several_replicas_none_is_waited_for_and_no_later_request_is_blamed(
+    behind: tuple[Slow, Proxy, Server],
+) -> None:
+    died = (grpc.StatusCode.INTERNAL, "Stub process 'm_0_0' is not healthy.")
+    kinds: list[tuple[type[ServerError], bool]] = []
+    for replica in ("1.2.3.4:8001", "1.2.3.4:8001", "1.2.3.5:8001"):
+        behind[0].refuse = (*died, (("x-histoserve-replica", replica),))
+        with pytest.raises(ServerError) as caught:
+            behind[2].infer("m", {}, 10)
+        kinds.append((caught.type, getattr(caught.value, "stage_died", False)))
+
+    assert kinds == [(Lost, False), (Unavailable, False), (Lost, False)]

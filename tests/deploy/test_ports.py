@@ -3,6 +3,7 @@
 import pytest
 
 from histoserve.deploy.local.ports import ANY, Ports, chosen
+from histoserve.deploy.local.replicas import LocalReplicas
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 
@@ -28,3 +29,16 @@ def test_ports_that_were_asked_for_are_given_and_the_others_differ() -> None:
 def test_two_services_on_one_port_are_refused() -> None:
     with pytest.raises(LocalTritonError, match="--port and --metrics-port are both 5000"):
         chosen(Ports(grpc=5000, metrics=5000))
+
+
+@pytest.mark.parametrize(
+    ("ports", "words"),
+    [
+        (Ports(8001, 65535), "--http-port 65535: 2 replicas need as many ports"),
+        (Ports(8001, 8000), "--http-port 8000 and --port 8001 meet"),
+        (Ports(None, 8000, 8001), "--http-port 8000 and --metrics-port 8001 meet"),
+    ],
+)
+def test_ports_of_several_replicas_that_would_meet_are_refused(tmp_path, ports, words) -> None:
+    with pytest.raises(LocalTritonError, match=words):
+        LocalReplicas(tmp_path, 2, models=["where"], ports=ports)
