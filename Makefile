@@ -6,7 +6,8 @@
 #                      (LESIONS=60: how many, LESION=… : what phantoms, OTHER=NAME=RESULTS : another network's, TRAINING=…)
 # make score-spread    the served directions, extents and values of phantom slides, likewise     (SPREADS=60, SPREAD=…,
 #                      OTHER=… as above; REAL=1: of CoNSeP's patches instead, GIVEN="NAME=FILE …": VGG16s to start from)
-# make score-registration    two stains laid on each other: two real pairs as they are and moved, 100 phantom pairs  (MOVES=16)
+# make score-registration    two stains laid on each other: two real pairs as they are and moved, 100 phantom pairs and 20
+#                      unrelated ones; goes on where it was stopped     (MOVES=16, PAIRS=100, UNRELATED=20)
 # make score-ihc       the served readings of phantoms stained for markers, and of four real tiles that people marked
 #                      (IHCS=20: how many, IHC=… : what phantoms)
 # make quick   the same without the slow tests
@@ -29,6 +30,10 @@ SPREADS_IN ?= out/spreads
 # Of the network that is served, for its 13th layer alone.
 SPREAD_WEIGHTS ?= $(wildcard export/spread/weights.pt)
 MOVES ?= 16
+PAIRS ?= 100
+UNRELATED ?= 20
+PAIRS_IN ?= out/registration
+LANDMARKS := $(wildcard $(DATA)/registration)
 IHCS ?= 20
 IHC ?= --size 1600x1600 --mpp 0.5
 IHCS_IN ?= out/ihc
@@ -115,8 +120,14 @@ $(SPREADS_IN)/%.tiff: | .venv/.all
 
 # Landmark errors, beside the best matrix there is, SIFT, and leaving the slides as they are; pairs to be refused.
 score-registration: .venv/.all
-	$(BIN)/python -m histoserve.benchmark.registration.real --data $(DATA) --moves $(MOVES)
-	$(BIN)/histoserve bench registration
+ifneq ($(LANDMARKS),)
+	$(BIN)/python -m histoserve.benchmark.registration.real --data $(DATA) --moves $(MOVES) -o $(PAIRS_IN); real=$$?; \
+	$(BIN)/python -m histoserve.benchmark.registration.score --pairs $(PAIRS) --unrelated $(UNRELATED) -o $(PAIRS_IN) \
+	  && exit $$real
+else
+	$(BIN)/python -m histoserve.benchmark.registration.score --pairs $(PAIRS) --unrelated $(UNRELATED) -o $(PAIRS_IN)
+endif
+
 # The same of stained slides; seeds from 1001 on, which no training draws.
 score-ihc: ihcs
 	$(BIN)/histoserve read-ihc $(IHC_FILES) -o $(IHCS_IN)
