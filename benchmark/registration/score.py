@@ -85,6 +85,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--unrelated", type=int, default=UNRELATED)
     parser.add_argument("--first", type=int, default=FIRST, help="seed")
     said = parser.parse_args(arguments)
+    if said.pairs < 1:
+        parser.error(f"--pairs {said.pairs}: one or more are wanted")
     return score(said.folder, said.pairs, said.unrelated, said.first)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,10 +65,13 @@ class Journal:
 
     @cached_property
     def _known(self) -> dict[str, Tried]:
-        lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
-        # One that was cut off says nothing.
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
-        return {row.pop("key"): Tried(**row) for row in rows}
+        known = {}
+        for line in self._file.read_text("utf-8").splitlines() if self._file.exists() else []:
+            # One that was cut off says nothing.
+            with suppress(ValueError):
+                row = json.loads(line)
+                known[row.pop("key")] = Tried(**row)
+        return known
 
     @cached_property
     def _code(self) -> str:
