@@ -6,7 +6,7 @@ from pathlib import Path
 
 from histoserve.benchmark.biomarker.plan import Plan, Way
 from histoserve.benchmark.biomarker.repository import PIPELINE, repository_for
-from histoserve.deploy.local.triton import LocalTriton
+from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 WEIGHTS = f"{PIPELINE}.pt"
 """As `train` leaves them, of all markers."""
@@ -31,8 +31,11 @@ def analyse(plan: Plan, way: Way) -> None:
         return
     repository_for(plan.markers_of(way), plan.models, repository)
     _histoserve("export", PIPELINE, "--weights", plan.part("weights", way) / WEIGHTS, "--repository", repository)
-    with LocalTriton(repository) as server:
-        _histoserve("analyze", *slides, "--pipeline", PIPELINE, "-o", results, "--server", server.grpc, "--quiet")
+    try:
+        with LocalTriton(repository) as server:
+            _histoserve("analyze", *slides, "--pipeline", PIPELINE, "-o", results, "--server", server.grpc, "--quiet")
+    except LocalTritonError as error:
+        raise ValueError(f"{repository} cannot be served: {error}") from error
 
 
 def result(plan: Plan, way: Way, seed: int) -> Path:

@@ -133,7 +133,7 @@ def test_a_folder_goes_on_with_its_own_run_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_loop_closes_and_goes_on_where_it_was_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    size = ["--markers", "ki67", "--training", "2", "--scored", "2", "--no-others", "--size", "1700"]
+    size = ["--markers", "er", "--training", "2", "--scored", "1", "--no-others", "--size", "1100"]
     steps = ["--width", "0.05", "--batch", "2", "--steps", "2"]
     command = ["-o", str(tmp_path), "--models", str(REPOSITORY), *size, *steps]
     assert loop.main(command) == 1, "two steps teach nothing"
