@@ -17,7 +17,9 @@ from histoserve.benchmark.biomarker.labels import ReaderOf, label_all, true_cell
 from histoserve.benchmark.biomarker.plan import OTHERS, USUAL, Plan, Way
 from histoserve.benchmark.biomarker.served import analyse, train_all
 from histoserve.benchmark.biomarker.slides import draw_unseen
+from histoserve.benchmark.biomarker.true_cells import Reader
 from histoserve.client.errors import HistoserveError
+from histoserve.client.registration.registration import Registration
 from histoserve.client.tile_reading import tile_reader
 from histoserve.phantom.biomarker.markers import MARKERS
 
@@ -83,7 +85,7 @@ def _timed(console: Console) -> Callable[[str], None]:
     return lambda text: console.print(f"{time.monotonic() - begun:6.0f} s  {text}")
 
 
-def by_network(plan: Plan, way: Way, *_: object):  # type: ignore[no-untyped-def]
+def by_network(plan: Plan, way: Way, seed: int, marker: str, laid: Registration) -> Reader:
     """Reads as `histoserve label` does, by a server that is started for each pair."""
     if not way.lesion:
         raise ValueError("the network tells what its lesion region holds alone: labels of all cells need true-cells")

@@ -1,7 +1,7 @@
 """A model repository that serves just the markers of a run, made of the one that serves four."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -27,7 +27,7 @@ def repository_for(markers: Sequence[str], models: Path, folder: Path) -> Path:
     return folder
 
 
-def _change(model: Path, how, markers: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
+def _change(model: Path, how: Callable[[ModelConfig, Sequence[str]], None], markers: Sequence[str]) -> None:
     file = model / "config.pbtxt"
     config = text_format.Parse(file.read_text(), ModelConfig())
     how(config, markers)
@@ -46,7 +46,7 @@ def _sizes(config: ModelConfig, markers: Sequence[str]) -> None:
 def _rows(config: ModelConfig, markers: Sequence[str]) -> None:
     _sizes(config, markers)
     shared = [each for each in config.input if each.name in ("REGION", "DECODER")]
-    reading, network = (each for each in config.input[:2])
+    reading, network = config.input[:2]
     del config.input[:]
     for marker in markers:
         for name, like in ((marker.upper(), reading), (f"{NETWORK}_{marker.upper()}", network)):
