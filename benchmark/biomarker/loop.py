@@ -28,6 +28,8 @@ SIZE, MPP = (7000, 7000), 0.6
 
 TRAINING, SCORED = 24, 50
 
+WIDTH = 140
+
 TRIED = "ki67"
 """Of which labels are made in other ways too, if it is among the markers."""
 
@@ -132,7 +134,7 @@ def main(arguments: list[str]) -> int:
     try:
         plan = plan_of(said)
         reader_of = true_cells if said.reader == "true-cells" else by_network
-        return run(plan, said.reader, reader_of, Console(highlight=False, soft_wrap=True))
+        return run(plan, said.reader, reader_of, Console(width=WIDTH, highlight=False, soft_wrap=True))
     except (HistoserveError, ValueError) as error:
         parser.error(str(error))
 

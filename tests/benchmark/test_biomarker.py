@@ -111,6 +111,11 @@ def test_hand_made_features_learn_what_texture_tells() -> None:
     assert read([Grey(0.2).image(), Grey(0.8).image()]) == pytest.approx([0.2, 0.8], abs=0.12)
 
 
+def test_of_readings_that_hardly_differ_only_their_mean_is_learned() -> None:
+    read = fitted([Grey(0.30), Grey(0.36)])  # type: ignore[list-item]
+    assert read([Grey(0.9).image()]).tolist() == pytest.approx([0.33])
+
+
 def test_a_repository_serves_the_markers_of_a_run(tmp_path: Path) -> None:
     folder = repository_for(("ki67", "null", "er", "pr", "her2"), REPOSITORY, tmp_path / "models")
     for marker in ("ki67", "null", "er", "pr", "her2"):
