@@ -70,7 +70,8 @@ class Journal:
             # One that was cut off says nothing.
             with suppress(ValueError):
                 row = json.loads(line)
-                known[row.pop("key")] = Tried(**row)
+                key = row.pop("key")
+                known[key] = Tried(**row)
         return known
 
     @cached_property
