@@ -6,7 +6,10 @@
 #                      (LESIONS=60: how many, LESION=… : what phantoms, OTHER=NAME=RESULTS : another network's, TRAINING=…)
 # make score-spread    the served directions, extents and values of phantom slides, likewise     (SPREADS=60, SPREAD=…,
 #                      OTHER=… as above; REAL=1: of CoNSeP's patches instead, GIVEN="NAME=FILE …": VGG16s to start from)
-# make score-registration    two stains laid on each other: two real pairs as they are and moved, 100 phantom pairs  (MOVES=16)
+# make score-registration    two stains laid on each other: two real pairs as they are and moved, 100 phantom pairs and 20
+#                      unrelated ones; goes on where it was stopped     (MOVES=16, PAIRS=100, UNRELATED=20)
+# make score-biomarker    the closed loop: phantom pairs registered, labelled, trained on, served, unseen slides read; goes on
+#                      where it was stopped     (LOOP="--training 24 --scored 50 …": see --help; LOOP_IN=out/biomarker-loop)
 # make score-ihc       the served readings of phantoms stained for markers, and of four real tiles that people marked
 #                      (IHCS=20: how many, IHC=… : what phantoms)
 # make quick   the same without the slow tests
@@ -29,6 +32,14 @@ SPREADS_IN ?= out/spreads
 # Of the network that is served, for its 13th layer alone.
 SPREAD_WEIGHTS ?= $(wildcard export/spread/weights.pt)
 MOVES ?= 16
+PAIRS ?= 100
+UNRELATED ?= 20
+PAIRS_IN ?= out/registration
+LANDMARKS := $(wildcard $(DATA)/registration)
+LOOP ?=
+LOOP_IN ?= out/biomarker-loop
+# Where its models wait for networks.
+LOOP_MODELS := $(if $(wildcard model_repository/biomarker_tiles),model_repository,tests/biomarker_models)
 IHCS ?= 20
 IHC ?= --size 1600x1600 --mpp 0.5
 IHCS_IN ?= out/ihc
@@ -49,8 +60,8 @@ VALIDATION := 02 06 14 17 24
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
-.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads score-registration score-ihc ihcs \
-  test quick lint browser clean
+.PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads score-registration score-biomarker \
+  score-ihc ihcs test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -115,8 +126,17 @@ $(SPREADS_IN)/%.tiff: | .venv/.all
 
 # Landmark errors, beside the best matrix there is, SIFT, and leaving the slides as they are; pairs to be refused.
 score-registration: .venv/.all
-	$(BIN)/python -m histoserve.benchmark.registration.real --data $(DATA) --moves $(MOVES)
-	$(BIN)/histoserve bench registration
+ifneq ($(LANDMARKS),)
+	$(BIN)/python -m histoserve.benchmark.registration.real --data $(DATA) --moves $(MOVES) -o $(PAIRS_IN); real=$$?; \
+	$(BIN)/python -m histoserve.benchmark.registration.score --pairs $(PAIRS) --unrelated $(UNRELATED) -o $(PAIRS_IN) \
+	  && exit $$real
+else
+	$(BIN)/python -m histoserve.benchmark.registration.score --pairs $(PAIRS) --unrelated $(UNRELATED) -o $(PAIRS_IN)
+endif
+
+score-biomarker: .venv/.all
+	$(BIN)/python -m histoserve.benchmark.biomarker.loop -o $(LOOP_IN) --models $(LOOP_MODELS) $(LOOP)
+
 # The same of stained slides; seeds from 1001 on, which no training draws.
 score-ihc: ihcs
 	$(BIN)/histoserve read-ihc $(IHC_FILES) -o $(IHCS_IN)

@@ -72,6 +72,11 @@ def write_pair(
     _write(second, pair.second, pair.second_size, pair.second_mpp, truth and pair_truth(truth), about)
 
 
+def write_drawing(path: Path, drawing: Drawing, size: tuple[int, int], mpp: float) -> None:
+    """A slide that is at hand as its drawing, to the TIFF pyramid `path`; without a truth file."""
+    write_pyramid(path, size, mpp, _tile_rows(drawing, size))
+
+
 def pair_truth(truth: Path) -> Path:
     """Where the truth about a pair's second slide lies."""
     return truth.with_name(f"{truth.stem}.pair{truth.suffix}")
@@ -84,7 +89,7 @@ def _room(name: str) -> ModuleType:
 def _write(
     path: Path, drawing: Drawing, size: tuple[int, int], mpp: float, truth: Path | None, about: dict[str, object]
 ) -> None:
-    write_pyramid(path, size, mpp, _tile_rows(drawing, size))
+    write_drawing(path, drawing, size, mpp)
     if truth is not None:
         header: dict[str, object] = {**about, "mpp": mpp, "size": list(size), **drawing.facts}
         write_truth(truth, header, drawing.types, drawing.objects())

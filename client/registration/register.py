@@ -1,6 +1,6 @@
 """Two slides laid on each other, or why not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,6 +19,11 @@ from histoserve.client.slide import Slide
 
 class NotRegistered(HistoserveError):
     """The slides cannot be laid on each other, or not so that it can be believed."""
+
+    def __init__(self, why: str, checks: Sequence[Check] = ()):
+        super().__init__(why)
+        self.checks = checks
+        """What was measured, if it came to that."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def register(he: Scaled, ihc: Scaled, progress: Callable[[str], None] = lambda t
         told = checks(laid)
     for check in told:
         if not check.passed:
-            raise NotRegistered(_refusal(he, ihc, check.advice))
+            raise NotRegistered(_refusal(he, ihc, check.advice), told)
     matrix = after(scaling(1 / ihc.mpp), after(laid.matrix, scaling(he.mpp)))
     return Outcome(laid, told, matrix, eosin)
 

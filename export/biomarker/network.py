@@ -90,7 +90,8 @@ class BiomarkerTiles(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """RGB uint8 (N, 1024, 1024, 3) → float32 (N, 1), from 0 to 1: the mean of the quarters' readings."""
-        reading = self.network(standardised(quarters(image))).sigmoid().reshape(-1, 4)
+        # Cast first: TensorRT takes bytes nowhere else.
+        reading = self.network(standardised(quarters(image.float()))).sigmoid().reshape(-1, 4)
         # One after the other: the sum of a row must not depend on how many rows there are.
         total = reading[:, :1] + reading[:, 1:2] + reading[:, 2:3] + reading[:, 3:]
         return total / 4

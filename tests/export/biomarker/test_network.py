@@ -27,6 +27,7 @@ from histoserve.export.biomarker.network import (
 from histoserve.export.biomarker.weights import network_from_file
 from histoserve.export.config import GraphDoesNotFit
 from histoserve.export.graph import onnx_from_module
+from histoserve.export.portable import require_portable
 from histoserve.export.repository import write_networks
 from histoserve.export.served import ServedGraph
 from histoserve.export.verify import verify, verify_rows
@@ -210,6 +211,7 @@ def test_its_graph_computes_what_pytorch_does_and_each_row_as_alone() -> None:
 
     verify(made, graph.module, graph.outputs, [(images.numpy(),)])
     verify_rows(made, graph.outputs, (images.numpy(),))
+    require_portable(graph.model, made)
     with torch.inference_mode():
         assert np.ptp(graph.module(images).numpy()) > 0.05
 
