@@ -31,12 +31,13 @@ Taps = list[Tensor]
 
 def taps_of(network: SpreadNetwork, images: NDArray[np.uint8]) -> Taps:
     """(N, 224, 224, 3) → of each layer (N, channels)."""
-    standardise, found = Standardise(), []
+    # Made at first: what is kept between two pictures' activations keeps the room of these, gigabytes in the end.
+    standardise, found = Standardise(), [torch.empty(len(images), each) for each in network.channels]
     with torch.inference_mode():
-        for image in track(images, "activations", transient=True):
-            found.append(network.taps(standardise(torch.from_numpy(image[None]))))
-    # Made anew: training may not keep what inference gave.
-    return [torch.cat(parts).clone() for parts in zip(*found, strict=True)]
+        for number, image in enumerate(track(images, "activations", transient=True)):
+            for kept, tap in zip(found, network.taps(standardise(torch.from_numpy(image[None]))), strict=True):
+                kept[number] = tap[0]
+    return found
 
 
 def looks(images: NDArray[np.uint8], copies: int) -> NDArray[np.uint8]:

@@ -203,7 +203,7 @@ def test_the_rate_begins_at_the_documents_and_falls_every_two_epochs() -> None:
 
 
 def run(labels: Path, out: Path, **options: Any) -> Path:
-    settings = {"width": WIDTH, "batch": 6, "steps": 14, "held": 0.3, "dyes": 0.0, "marker": "ki67", **options}
+    settings = {"width": WIDTH, "batch": 6, "steps": 7, "held": 0.3, "dyes": 0.0, "marker": "ki67", **options}
     return train(out, labels=labels, **settings)
 
 
@@ -233,7 +233,7 @@ def test_an_interrupted_training_goes_on_to_the_bit(
 
     def trained(out: Path, score: Callable[..., Any]) -> dict[str, Tensor]:
         monkeypatch.setattr(module, "figures", score)
-        run(labels, out)
+        run(labels, out, steps=14)
         return torch.load(out / "ki67" / "last.pt", weights_only=True)["network"]
 
     whole = trained(tmp_path / "whole", score)
