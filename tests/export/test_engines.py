@@ -7,13 +7,17 @@ from types import ModuleType
 
 import onnx
 import pytest
+import torch
 
 from histoserve.export import pipelines
 from histoserve.export.engines import engine_of, published_graphs, served_graphs
+from histoserve.export.graph import onnx_from_module
 from histoserve.export.portable import OPERATORS, NotPortable
 from histoserve.export.repository import INSTALLED
 from histoserve.export.rooms import room
+from histoserve.export.samples import samples
 from histoserve.export.tensorrt import NoEngine, engine_from_onnx, library
+from histoserve.export.verify import verify, verify_rows
 
 PUBLISHED = [name for name in pipelines() if hasattr(room(name, "network"), "published")]
 ON_ONE = (
@@ -111,9 +115,19 @@ def test_an_engine_is_built_of_every_installed_graph(tensorrt: ModuleType) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", PUBLISHED)
-def test_an_engine_is_built_of_every_network_of_the_published_width(tensorrt: ModuleType, pipeline: str) -> None:
-    for model, graph, rows in published_graphs([pipeline]):
-        assert engine_of(tensorrt, model, graph, rows, INSTALLED).size > 0
+def test_every_network_of_the_published_width_is_exported_and_an_engine_built_of_it(
+    tensorrt: ModuleType, pipeline: str
+) -> None:
+    network = room(pipeline, "network")
+    torch.manual_seed(0)
+    for graph in network.served(network.published().state_dict()):
+        # One export of each for both questions: it takes a minute.
+        made = onnx_from_module(graph)
+        arrays = samples(graph)[:1]
+        verify(made, graph.module, graph.outputs, arrays)
+        if graph.max_batch_size:
+            verify_rows(made, graph.outputs, arrays[0])
+        assert engine_of(tensorrt, graph.model, made, graph.max_batch_size, INSTALLED).size > 0
 
 
 @pytest.mark.parametrize(
@@ -151,6 +165,13 @@ def test_without_tensorrt_there_is_none_and_a_broken_one_is_told(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ValueError, match=r"does not load: libtensorrt_rtx\.so\.1: cannot open\. Install"):
         library()
+
+
+def test_a_pipeline_that_names_no_published_width_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(room("tissue", "network"), "published")
+
+    with pytest.raises(ValueError, match="tissue has no published width"):
+        list(published_graphs(["tissue"]))
 
 
 @pytest.mark.parametrize(

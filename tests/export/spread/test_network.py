@@ -174,10 +174,9 @@ def test_weights_of_another_network_are_refused(change, words: str) -> None:  # 
         network_from_weights(state)
 
 
-@pytest.mark.parametrize("width", [1 / 16, pytest.param(1.0, marks=pytest.mark.slow)])
-def test_its_graph_computes_what_pytorch_does(width: float) -> None:
+def test_its_graph_computes_what_pytorch_does() -> None:
     torch.manual_seed(0)
-    (graph,) = served(SpreadNetwork(channels_of(width)).state_dict())
+    (graph,) = served(SpreadNetwork(NARROW).state_dict())
 
     onnx = onnx_from_module(graph)
 

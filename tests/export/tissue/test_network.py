@@ -4,17 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from histoserve.export.graph import onnx_from_module
-from histoserve.export.samples import samples
 from histoserve.export.tissue.network import (
     CONVOLUTIONS,
     TAPS,
     TissueNetwork,
     TissueTiles,
     network_from_weights,
-    served,
 )
-from histoserve.export.verify import verify, verify_rows
 
 
 def test_there_are_33_convolutions_of_3_by_3() -> None:
@@ -57,15 +53,3 @@ def test_weights_say_which_network_they_are_of(taps: tuple[int, ...]) -> None:
 
     torch.testing.assert_close(TissueTiles(again)(image), TissueTiles(network)(image))
     torch.testing.assert_close(TissueTiles(network)(image).sum(1), torch.ones(2))
-
-
-@pytest.mark.slow
-def test_the_full_size_graph_computes_what_pytorch_does() -> None:
-    torch.manual_seed(0)
-    (graph,) = served(TissueNetwork().state_dict())
-
-    onnx = onnx_from_module(graph)
-
-    arrays = samples(graph)[:1]
-    verify(onnx, graph.module, graph.outputs, arrays)
-    verify_rows(onnx, graph.outputs, arrays[0])
