@@ -8,6 +8,7 @@ import subprocess
 import sysconfig
 import venv
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -61,11 +62,23 @@ def viewed(tree: Path) -> tuple[dict, bytes]:
         address = next(line.split()[1] for line in page.stdout if line.startswith("page"))
         with urlopen(f"{address}s/0/description.json", timeout=30) as answer:
             described = json.load(answer)
-        with urlopen(f"{address}s/0/layer/0/not-seen/0/0_0.png", timeout=30) as answer:
-            return described, answer.read()
+        return described, drawn(f"{address}s/0/layer/0/not-seen/0/0_0.png")
     finally:
         page.terminate()
         page.communicate(timeout=30)
+
+
+def drawn(address: str, within_s: float = 30) -> bytes:
+    """A tile, asked for again while the page says that its layer is still read."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            with urlopen(address, timeout=within_s) as answer:
+                return answer.read()
+        except HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(float(error.headers["Retry-After"]))
 
 
 def test_it_is_short() -> None:
