@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import time
 import venv
 from pathlib import Path
 from urllib.error import HTTPError
