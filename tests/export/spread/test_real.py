@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from histoserve.export.spread import real as module
 from histoserve.export.spread.consep import Patches, read_patches
 from histoserve.export.spread.network import SpreadNetwork
-from histoserve.export.spread.real import FOLDS, Trial, by_ridge, real, trial_of
+from histoserve.export.spread.real import FOLDS, Trial, by_ridge, from_nothing, real, trial_of
 from histoserve.export.spread.ridge import histogram, ridge
 from histoserve.export.spread.stains import rescaled
 from histoserve.export.spread.transfer import taps_of, train_classifiers, values_by_taps
@@ -121,6 +122,24 @@ def test_all_rows_come_of_one_command(tmp_path: Path) -> None:
 
     assert len(rows) == 4
     assert np.isfinite(list(rows.values())).all()
+
+
+def test_tiles_that_are_all_alike_choose_no_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tile = np.arange(18)
+    share = np.where(np.isin(tile % FOLDS, (1, 2)), 0.5, tile / 18)
+    images = np.zeros((18, 2, 2, 3), np.uint8)
+    chosen: list[set[int]] = []
+
+    def trained(_: object, seen: Patches, held: Patches, *__: object) -> None:
+        chosen.append(set((held.tile % FOLDS).tolist()))
+        assert not set(held.tile) & set(seen.tile)
+
+    monkeypatch.setattr(module, "train_from_nothing", trained)
+    monkeypatch.setattr(module, "values_of", lambda _, images: (np.zeros(len(images)), None))
+
+    from_nothing(Trial(Patches(images, share, tile), images, FOLDS), 1.0, 1, tmp_path)
+
+    assert chosen == [{3}, {3}, {3}, {4}, {5}, {6}, {7}, {8}, {0}]
 
 
 def test_the_change_of_stain_is_one_of_a_tile() -> None:
