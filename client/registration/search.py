@@ -1,6 +1,8 @@
 """From two views to the map that lays the one on the other, and the next different one.
 
 160 px: guesses ─ ten apart ─▶ 300 px: refined ─ three apart, by mutual information ─▶ 700 px: refined ─▶ the best
+
+Each is refined by the whole picture (ECC) and by its patches; what tells more of the one stain by the other is kept.
 """
 
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from histoserve.client.registration.affine import Matrix, applied
+from histoserve.client.registration.agreed import agreed
 from histoserve.client.registration.coarse import guesses
 from histoserve.client.registration.fine import refined
 from histoserve.client.registration.mutual import mutual_information
@@ -46,11 +49,20 @@ def solutions(he: View, ihc: View) -> list[Solution]:
     small, middle, large = ((he.shrunk(extent / px), ihc.shrunk(extent / px)) for px in (COARSE_PX, MIDDLE_PX, FINE_PX))
     corners = _corners(he)
     begun = _apart([guess.matrix for guess in guesses(*small)], corners, APART * extent, TEN)
-    better = (_climbed(middle, _climbed(middle, each, WIDE_PX), NARROW_PX) for each in begun)
-    three = _apart(_by_information(middle, list(better)), corners, DIFFERENT * extent, THREE)
-    last = _by_information(large, [_climbed(large, each, FINEST_PX) for each in three])
+    better = [_by_information(middle, _refinements(middle, each))[0] for each in begun]
+    three = _apart(_by_information(middle, better), corners, DIFFERENT * extent, THREE)
+    last = _by_information(
+        large, [_by_information(large, [each, _climbed(large, each, FINEST_PX)])[0] for each in three]
+    )
     best = _apart(last, corners, DIFFERENT * extent, THREE)
     return [Solution(each, mutual_information(*large, each)) for each in best]
+
+
+def _refinements(views: tuple[View, View], matrix: Matrix) -> list[Matrix]:
+    """By the whole picture, and by its patches from there and from where it was; those that there are."""
+    climbed = _climbed(views, _climbed(views, matrix, WIDE_PX), NARROW_PX)
+    by_patches = (agreed(*views, each) for each in (climbed, matrix))
+    return [climbed, *(each for each in by_patches if each is not None)]
 
 
 def _climbed(views: tuple[View, View], matrix: Matrix, blur_px: int) -> Matrix:

@@ -7,6 +7,7 @@ import pytest
 from made_up_sections import MPP, he, ihc, save
 
 from histoserve.client.registration.affine import IDENTITY, Matrix, applied, moving
+from histoserve.client.registration.agreed import agreed
 from histoserve.client.registration.correlation import canvas_for, correlation, spectra
 from histoserve.client.registration.density import glass_of, is_tissue
 from histoserve.client.registration.even import evened
@@ -74,6 +75,27 @@ def test_patches_that_agree_move_the_matrix_to_where_they_lie(true: Matrix) -> N
 
 def test_patches_of_other_tissue_move_nothing() -> None:
     assert evened(view(he(1)), view(ihc(7)), IDENTITY) is IDENTITY
+
+
+def test_a_piece_that_was_torn_off_does_not_draw_the_others_along() -> None:
+    corners = np.array([(100, 80), (330, 80), (330, 260), (100, 260)]) * MPP
+    true = moving((5, -4))
+    torn = ihc(1, true)
+    torn[:, 280:] = np.roll(torn, (14, 10), axis=(0, 1))[:, 280:]
+
+    found = agreed(view(he(1)), view(torn), IDENTITY)
+
+    assert found is not None
+    away = applied(found, corners) - applied(true, corners / MPP) * MPP
+    assert np.abs(away).max() < MPP
+
+
+def test_patches_of_other_tissue_agree_on_nothing_like_a_section() -> None:
+    found = agreed(view(he(1)), view(ihc(7)), IDENTITY)
+
+    assert found is None or mutual_information(view(he(1)), view(ihc(7)), found) < 0.5 * mutual_information(
+        view(he(1)), view(ihc(1)), IDENTITY
+    )
 
 
 def test_mutual_information_is_most_where_they_fit() -> None:
