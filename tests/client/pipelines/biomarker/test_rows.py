@@ -167,7 +167,7 @@ def changed(model: str, name: str, value: Any) -> BiomarkerWire:
 WRONG: dict[str, tuple[BiomarkerWire, str]] = {
     "a reading above 1": (changed("biomarker_tiles", "READING", lambda r: r + 1), "all from 0 to 1"),
     "no reading": (changed("biomarker_tiles", "READING", lambda r: r * np.float32(np.nan)), "that is not finite"),
-    "another column": (changed("biomarker_tiles", "READING", lambda r: r[:, :3]), r"wanted \(4, 4\)"),
+    "another column": (changed("biomarker_tiles", "READING", lambda r: r[:, :3]), r"\(\d, 3\), wanted \(\d, 4\)"),
     "other regions": (changed("biomarker_tiles", "TILE_REGION", lambda r: r + 1), "other regions than"),
     "another mean": (changed("biomarker_slide", "READING", lambda r: r * 0.9), "of Ki67, where its tiles make"),
     "no mean": (changed("biomarker_slide", "READING", lambda r: r * np.float32(np.nan)), "READING nan of Ki67"),
