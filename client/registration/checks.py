@@ -9,15 +9,12 @@ import numpy as np
 from histoserve.client.registration.affine import Matrix
 from histoserve.client.registration.lay import laid
 from histoserve.client.registration.movement import movement_of
-from histoserve.client.registration.patches import Found
+from histoserve.client.registration.patches import Found, share_agreeing
 from histoserve.client.registration.search import Solution
 from histoserve.client.registration.view import View
 
 LEAD = 1.04
-"""Mutual information over that of the next different solution: unrelated tissue gave 1.00 to 1.11, so no proof."""
-
-AGREE = 0.15
-"""Of a patch's side: a shorter shift agrees with the matrix. By chance one in fourteen does."""
+"""Belief over that of the next different solution."""
 
 AGREEING = 0.55
 """Share of patches that must; of 20 unrelated pairs the highest gave 0.50, of real ones, moved, the lowest 0.57."""
@@ -72,11 +69,6 @@ class Laid:
 def checks(laid_so: Laid) -> list[Check]:
     """All of them, those first whose failure says most about what is wrong."""
     return [_copy(laid_so), *_size(laid_so), _overlap(laid_so), _agreement(laid_so), _lead(laid_so)]
-
-
-def agrees(patch: Found, side_um: float) -> bool:
-    """Whether it lies where the matrix has it."""
-    return not patch.at_edge and bool(np.hypot(*patch.shift_um) <= AGREE * side_um)
 
 
 def _size(so: Laid) -> list[Check]:
@@ -136,8 +128,8 @@ def _laid_tissue(so: Laid) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _agreement(so: Laid) -> Check:
-    agreeing = sum(agrees(patch, so.patch_side_um) for patch in so.patches)
-    share = agreeing / len(so.patches) if so.patches else None
+    share = share_agreeing(so.patches, so.patch_side_um)
+    agreeing = round((share or 0) * len(so.patches))
     enough = len(so.patches) >= LEAST_PATCHES
     advice = (
         f"{agreeing} of {len(so.patches)} patches lie where the rest has them: the slides show different tissue, or "
@@ -151,12 +143,12 @@ def _agreement(so: Laid) -> Check:
 
 def _lead(so: Laid) -> Check:
     best, *others = so.solutions
-    lead = best.information / others[0].information if others and others[0].information > 0 else None
+    lead = best.belief / others[0].belief if others and others[0].belief > 0 else None
     return Check(
         "lead",
         lead,
         f"at least {LEAD:g}",
-        best.information > 0 and (lead is None or lead >= LEAD),
+        best.belief > 0 and (lead is None or lead >= LEAD),
         "Another way to lay them on each other fits as well: the tissue is too even or too round to tell, shows the "
         "same piece more than once, or is not the same.",
     )

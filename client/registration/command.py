@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from histoserve.client.errors import HistoserveError
-from histoserve.client.registration.checks import agrees, unmatched
+from histoserve.client.registration.checks import unmatched
 from histoserve.client.registration.movement import Movement, movement_of
+from histoserve.client.registration.patches import agrees
 from histoserve.client.registration.register import NotRegistered, Outcome, Scaled, register
 from histoserve.client.registration.registration import Patch, Registration, Section
 from histoserve.client.registration.stain import EOSIN

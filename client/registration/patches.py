@@ -1,5 +1,6 @@
 """By how much the matrix misses, place by place: each patch of the H&E is sought around where the matrix has it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +26,9 @@ LEAST_PX = 8
 REACH = 0.5
 """Of a patch's side: how far around it is sought."""
 
+AGREE = 0.15
+"""Of a patch's side: a shorter shift agrees with the matrix. By chance one in fourteen does."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -42,6 +46,16 @@ class Found:
 def patch_side_um(he: View, ihc: View) -> float:
     """Of squares of which so many cover the smaller tissue."""
     return float(np.sqrt(min(he.tissue_um2, ihc.tissue_um2) / COUNT))
+
+
+def agrees(patch: Found, side_um: float) -> bool:
+    """Whether it lies where the matrix has it."""
+    return not patch.at_edge and bool(np.hypot(*patch.shift_um) <= AGREE * side_um)
+
+
+def share_agreeing(patches: Sequence[Found], side_um: float) -> float | None:
+    """Of those that tell anything; None where none does."""
+    return sum(agrees(each, side_um) for each in patches) / len(patches) if patches else None
 
 
 def measured(he: View, ihc: View, matrix: Matrix, side_um: float) -> list[Found]:

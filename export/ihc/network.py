@@ -18,7 +18,7 @@ from histoserve.export.served import ServedGraph
 TYPES = ("tumour negative", "tumour positive", "other negative", "other positive")
 """Types 1 to 4; 0 is background."""
 MPP = 0.25
-WIDTH = 12
+WIDTH = 16
 """Channels at half the resolution."""
 DEEPEST = 4.0
 """Density from which on light is none: a graph's values stay finite in half precision."""

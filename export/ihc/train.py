@@ -22,11 +22,11 @@ from histoserve.export.options import Data, Epochs, Out, Seed, Steps
 from histoserve.export.overlap import dice
 
 EPOCHS, STEPS = 5, 160
-BATCH, RATE = 4, 4e-3
-CROP_PX = 192
+BATCH, RATE = 8, 4e-3
+CROP_PX = 224
 FRAME_PX = 16
 """Cut around a crop so that nuclei on its border are measured from their true centres, then dropped."""
-PHANTOMS, VALIDATED = 12, 4
+PHANTOMS, VALIDATED = 24, 6
 """Slides, two tiles of each; and how many more of them choose the epoch."""
 SHARES = (0.6, 0.25, 0.15)
 """Of the crops, from CoNSeP, from tiles without types, and from phantoms; what is not there, others make up for."""
