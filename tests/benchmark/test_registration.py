@@ -44,12 +44,22 @@ def test_real_pairs_are_laid_nearly_as_well_as_any_matrix_can(pairs: list[Pair],
 
 
 @pytest.mark.slow
-def test_a_section_of_which_a_piece_was_moved_is_laid_as_well_as_any_matrix_can(tmp_path: Path) -> None:
-    pair = phantoms.phantom_pair(13, tmp_path)
+@pytest.mark.parametrize(
+    "seed",
+    [
+        # ECC alone is 60 times as far off: it stretches the section for the sake of a piece that was moved.
+        13,
+        # Mutual information prefers the section stretched over glass.
+        3007,
+        # Another scale correlates best, and lies not far from the right one.
+        2020,
+    ],
+)
+def test_sections_that_misled_a_step_are_laid_as_well_as_any_matrix_can(tmp_path: Path, seed: int) -> None:
+    pair = phantoms.phantom_pair(seed, tmp_path)
 
     found, _ = register_files(pair.he, pair.ihc, tmp_path / "out", *pair.mpp)
 
-    # ECC alone is 60 times as far off: it stretches the section for the piece's sake.
     assert pair.error(found.matrix) < 1.2 * pair.error(pair.best)
 
 
