@@ -34,6 +34,10 @@ WIDE_PX, NARROW_PX, FINEST_PX = 15, 5, 7
 """Filters of the fine steps: two at the middle size, one at the last."""
 
 
+ENOUGH = 0.5
+"""Share of the patches: where more agree, one more or less says nothing, and information alone decides."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """A way to lay the IHC on the H&E."""
@@ -48,7 +52,7 @@ class Solution:
     @property
     def belief(self) -> float:
         """In bits."""
-        return self.information * self.agreeing
+        return self.information * min(self.agreeing, ENOUGH)
 
 
 Laying = TypeVar("Laying", Guess, Solution)
