@@ -12,14 +12,16 @@ from torch.utils.data import DataLoader, Dataset
 from typer import Option
 
 from histoserve.export.fit import Training, fit
+from histoserve.export.ihc.calibrate import calibrated
 from histoserve.export.ihc.crops import StainedTile, stained_crop
 from histoserve.export.ihc.drawn import kept, turned_crop
-from histoserve.export.ihc.network import StainedNetwork
+from histoserve.export.ihc.network import StainedNetwork, network_from_weights
 from histoserve.export.ihc.validation import held_out, score_network
 from histoserve.export.nuclei.loss import distance_loss
 from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, consep_tiles, distances, dsb_tiles
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps
 from histoserve.export.overlap import dice
+from histoserve.export.weight_file import save_with_score, weights_from_file
 
 EPOCHS, STEPS = 5, 160
 BATCH, RATE = 8, 4e-3
@@ -30,6 +32,8 @@ PHANTOMS, VALIDATED = 24, 6
 """Slides, two tiles of each; and how many more of them choose the epoch."""
 SHARES = (0.6, 0.25, 0.15)
 """Of the crops, from CoNSeP, from tiles without types, and from phantoms; what is not there, others make up for."""
+
+CALIBRATED = "ihc.pt"
 
 Phantoms = Annotated[int, Option(min=0, help="Slides to draw, two tiles of each.")]
 
@@ -110,8 +114,8 @@ def train(
 ) -> Path:
     """Trains on phantoms and, if they are there, on `data/consep` and `data/dsb2018_he` stained by lot.
 
-    Returns the path of the best epoch's weights. Phantoms are kept in `out/tiles`. ValueError without both phantoms
-    and CoNSeP.
+    Returns the path of the best epoch's weights, calibrated. Phantoms are kept in `out/tiles`. ValueError without both
+    phantoms and CoNSeP.
     """
     torch.manual_seed(seed)
     drawn = [
@@ -125,8 +129,8 @@ def train(
     if not phantoms and not real:
         raise ValueError(f"nothing chooses the epoch: no phantoms are wanted, and there is no consep in {data}")
     batches = Batches(seen, [tile for group in drawn[:phantoms] for tile in group], seed)
-    validation = held_out([tile for tile in real if tile.name in VALIDATION_TILES])
-    validation += [tile for group in drawn[phantoms:] for tile in group]
+    unseen = held_out([tile for tile in real if tile.name in VALIDATION_TILES])
+    validation = unseen + [tile for group in drawn[phantoms:] for tile in group]
     count = steps or STEPS
     training = Training(
         StainedNetwork(),
@@ -137,4 +141,6 @@ def train(
         rate=RATE,
         made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms},
     )
-    return fit(training, epochs, out)
+    network = calibrated(network_from_weights(weights_from_file(fit(training, epochs, out))), unseen)
+    save_with_score(network.state_dict(), out / CALIBRATED, score_network(network, validation))
+    return out / CALIBRATED
