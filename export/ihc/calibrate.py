@@ -1,7 +1,7 @@
 """Where tumour ends and other cells begin, told by real nuclei that no training step saw.
 
-Drawn cells are easier: what the network learned of both puts the bound where too few of the real tumour cells are called
-so.
+Drawn cells are easier: what the network learned of both puts the bound where too few of the real tumour cells are
+called so.
 """
 
 from collections.abc import Sequence
