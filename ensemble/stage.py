@@ -14,13 +14,17 @@ outputs. A config that the function does not fit is refused when the model loads
 
 import json
 import traceback
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from histoserve.ensemble.identity import identity_from_config
 from histoserve.ensemble.parameters import Stage, parameters_from_config
+from histoserve.ensemble.passport import require_own_graphs
 
+NETWORK = "NETWORK"
+"""The input of a stage that makes rows of what a network said: it loads beside no other graph than was exported."""
 MESSAGE_CHARACTERS = 1000
 """gRPC carries messages of errors in headers, which are limited to a few kB."""
 
@@ -37,6 +41,8 @@ def bind(stage: Stage) -> type:
             import triton_python_backend_utils as triton
 
             config = json.loads(args["model_config"])
+            if NETWORK in {tensor["name"] for tensor in config["input"]}:
+                require_own_graphs(Path(args["model_repository"]))
             self.triton = triton
             self.name = config["name"]
             self.inputs = [tensor["name"] for tensor in config["input"]]

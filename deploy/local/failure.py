@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 SHOWN_LOG_LINES = 30
@@ -31,7 +32,16 @@ def _reasons(log: str) -> list[str]:
     if any(NO_SHARED_MEMORY in error for error in errors):
         return ["/dev/shm is full: make room there, 64 MB at least (in a container: more with --shm-size)"]
     # What else is said of a model that does not load repeats this.
-    return list(dict.fromkeys(error for error in errors if error.startswith("failed to load"))) or errors
+    return _by_reason(error for error in errors if error.startswith("failed to load")) or errors
+
+
+def _by_reason(failures: Iterable[str]) -> list[str]:
+    """Models that fail for one reason, as all that wait for one network do, are told together."""
+    models: dict[str, dict[str, None]] = {}
+    for failure in failures:
+        model, _, reason = failure.removeprefix("failed to load ").partition(": ")
+        models.setdefault(reason, {})[model] = None
+    return [f"failed to load {', '.join(named)}: {reason}" for reason, named in models.items()]
 
 
 def _in_a_line(error: str) -> str:

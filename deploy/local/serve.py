@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -27,10 +27,12 @@ def serve(
     metrics_port: int | None = None,
     pipelines: Sequence[str] = (),
     replicas: int = 1,
+    tried: Callable[[str, Path], Iterator[str]] | None = None,
 ) -> int:
     """Serve `pipelines` (default: all) of `repository` (default: the installed one) until Ctrl-C or SIGTERM.
 
-    The gRPC `port` is 8001 unless given, the others are free ones. All addresses are printed once it is ready.
+    The gRPC `port` is 8001 unless given, the others are free ones. All addresses are printed once it is ready, and once
+    each server was `tried`: that gets its address and the repository, gives lines to print, and ends all by ValueError.
     Returns the exit code: 0 if it was told to stop, 1 if a server did not start, or none is left.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -39,13 +41,16 @@ def serve(
         repository = repository or installed_repository()
         models = models_for(dict.fromkeys(pipelines), repository) if pipelines else None
         with LocalReplicas(repository, replicas, models=models, ports=ports, balanced=replicas > 1) as served:
+            for server in served.servers if tried else ():
+                for line in tried(server.grpc, repository):
+                    print(line, flush=True)
             print(f"models   {', '.join(served.servers[0].models)}\n{_places(served)}\nready; Ctrl-C stops", flush=True)
             try:
                 return _watch(served)
             except KeyboardInterrupt:
                 served.stop(graceful=True)
                 return 0
-    except LocalTritonError as error:
+    except (LocalTritonError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

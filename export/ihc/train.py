@@ -21,6 +21,10 @@ from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, conse
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps
 from histoserve.export.overlap import dice
 
+TRAINED_ON = (
+    "phantoms and, where it is there, CoNSeP and the 2018 Data Science Bowl, stained by lot; others choose the epoch"
+)
+"""In the passport of what is served of it."""
 EPOCHS, STEPS = 5, 160
 BATCH, RATE = 4, 4e-3
 CROP_PX = 192
