@@ -48,9 +48,7 @@ def test_neither_a_graph_that_is_not_its_passports_nor_its_stage_loads(tmp_path:
         LocalTriton(tmp_path, models=["peakmap_classifier", "peakmap_filter"], state=tmp_path / "state").start()
     message = str(told.value)
     assert "\n" not in message
-    assert (
-        "'peakmap_classifier', 'peakmap_filter': " in message or "'peakmap_filter', 'peakmap_classifier': " in message
-    )
+    assert message.count("failed to load") == 1
     assert message.count(hashlib.sha256(path.read_bytes()).hexdigest()) == message.count(said) == 1
     assert "histoserve.export.passports --repository" in message
 

@@ -37,11 +37,12 @@ def _reasons(log: str) -> list[str]:
 
 def _by_reason(failures: Iterable[str]) -> list[str]:
     """Models that fail for one reason, as all that wait for one network do, are told together."""
-    models: dict[str, dict[str, None]] = {}
-    for failure in failures:
+    found: dict[str, tuple[list[str], str]] = {}
+    for failure in dict.fromkeys(failures):
         model, _, reason = failure.removeprefix("failed to load ").partition(": ")
-        models.setdefault(reason, {})[model] = None
-    return [f"failed to load {', '.join(named)}: {reason}" for reason, named in models.items()]
+        # Backend and stage raise it as exceptions of their own.
+        found.setdefault(re.sub(r"^[A-Z]\w+: ", "", reason), ([], reason))[0].append(model)
+    return [f"failed to load {', '.join(models)}: {reason}" for models, reason in found.values()]
 
 
 def _in_a_line(error: str) -> str:

@@ -53,9 +53,7 @@ def test_a_graph_that_is_not_its_passports_is_refused(tmp_path: Path) -> None:
     shutil.copytree(INSTALLED / "peakmap_classifier", tmp_path / "peakmap_classifier")
     path = tmp_path / "peakmap_classifier" / "1" / "model.onnx"
     shutil.copy(INSTALLED / "peakmap_encoder" / "1" / "model.onnx", path)
-    with pytest.raises(
-        ValueError, match=r"model\.onnx is not the graph of its passport: its sha256 is \w{64}, .* says \w{64}"
-    ):
+    with pytest.raises(ValueError, match=r"model\.onnx is not the graph of its passport: its sha256 is \w{64}, "):
         passport_in("peakmap_classifier", tmp_path)
 
 
@@ -85,6 +83,7 @@ def test_every_shipped_graph_has_a_passport_and_golden_outputs_which_are_its_own
 
 def test_a_passport_is_written_anew_for_a_graph_from_elsewhere(tmp_path: Path) -> None:
     model = shutil.copytree(INSTALLED / "peakmap_encoder", tmp_path / "peakmap_encoder")
+    shutil.copytree(INSTALLED / "peakmap_decode", tmp_path / "peakmap_decode")
     before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
     write_passport(model.name, tmp_path)
     assert {path: path.read_bytes() for path in before} == before
