@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,14 +15,17 @@ from rich.console import Console
 
 from histoserve.export.deployment import VERSIONS
 from histoserve.export.engines import side_of
+from histoserve.export.foreign import foreign
+from histoserve.export.foreign_parity import parity_with
 from histoserve.export.golden_from_onnx import golden_from_onnx
 from histoserve.export.graph import onnx_from_module
+from histoserve.export.mapping import mapping_of
 from histoserve.export.passport import Found, precision_of, runtimes_of
 from histoserve.export.portable import require_portable
 from histoserve.export.precision import Lowered, can_be_lowered, lowered
 from histoserve.export.real_tiles import real_tiles
 from histoserve.export.repository import INSTALLED, changes, with_passports
-from histoserve.export.rooms import graphs_of, importer, room
+from histoserve.export.rooms import ONNX, graphs_of, importer, room
 from histoserve.export.samples import ROWS, samples
 from histoserve.export.served import ServedGraph
 from histoserve.export.verify import verify, verify_rows
@@ -50,15 +53,16 @@ def export(
     if source and weights:
         raise ValueError(f"--weights {weights} and --from {source[0]} {source[1]}: name one of them")
     require_tried(precision, tiles)
-    network = importer(name, source[0]) if source else room(name, "network")
+    elsewhere = source is not None and source[0] == ONNX
+    network = importer(name, source[0]) if source and not elsewhere else room(name, "network")
     target = writable_repository(repository)
     given = source[1] if source else weights
     path = (given or Path(str(network.__file__)).with_name("weights.pt")).expanduser()
     if not path.is_file():
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
     exported, parity, strayed = [], {}, {}
-    for served in graphs_of(network, name, path):
-        graph, parity[served.model] = verified(served)
+    for served, graph in joined_to(name, path, target) if elsewhere else traced_of(network, name, path):
+        parity[served.model] = parity_with(path, served, graph) if elsewhere else parity_of(graph, served)
         if tiles and can_be_lowered(served):
             low = tried(served, graph, precision, real_tiles(tiles.expanduser(), side_at(served, target)))
             graph, strayed[served.model] = low.graph, low.said(precision)
@@ -91,11 +95,21 @@ def export(
     console.print(f"written into {target}; a server that runs goes on with what it has loaded")
 
 
-def verified(served: ServedGraph) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """The graph, and how near PyTorch it is; ValueError if it is not near enough or only one runtime would take it."""
-    graph = onnx_from_module(served)
-    require_portable(served.model, graph)
-    return graph, parity_of(graph, served)
+def traced_of(network: ModuleType, name: str, path: Path) -> Iterator[tuple[ServedGraph, onnx.ModelProto]]:
+    """The graphs of the weights in `path`; ValueError for one that only one runtime would take."""
+    for served in graphs_of(network, name, path):
+        graph = onnx_from_module(served)
+        require_portable(served.model, graph)
+        yield served, graph
+
+
+def joined_to(name: str, path: Path, repository: Path) -> Iterator[tuple[ServedGraph, onnx.ModelProto]]:
+    """The graph in `path`, as a network of the pipeline; ValueError for one that the mapping joins to another."""
+    model = mapping_of(path).model
+    if model.partition("_")[0] != name or not (repository / model).is_dir():
+        known = ", ".join(sorted(each.name for each in repository.glob(f"{name}_*network"))) or "none"
+        raise ValueError(f"{path.with_suffix('.json')}: {model!r} is no network of {name}; there are: {known}")
+    yield foreign(path, side_of(model, repository))
 
 
 def parity_of(graph: onnx.ModelProto, served: ServedGraph) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from histoserve.export import pipelines
 from histoserve.export.served import ServedGraph
 from histoserve.export.weight_file import weights_from_file
 
+ONNX = "onnx"
+"""A layout that every pipeline takes: a graph, and beside it how it is joined (`mapping`)."""
+
 
 def room(name: str, module: str) -> ModuleType:
     """The module of pipeline `name`; ValueError naming those that exist."""
@@ -24,9 +27,9 @@ def importer(name: str, layout: str) -> ModuleType:
     `served` is as that of `network.py`, or `served_of_file` also takes the file's path, where its name says something.
     """
     folder = Path(str(room(name, "network").__file__)).parent
-    known = [path.stem.removeprefix("from_") for path in sorted(folder.glob("from_*.py"))]
+    known = [path.stem.removeprefix("from_") for path in folder.glob("from_*.py")]
     if layout not in known:
-        raise ValueError(f"{name} takes no files from {layout!r}; there are: {', '.join(known) or 'none'}")
+        raise ValueError(f"{name} takes no files from {layout!r}; there are: {', '.join(sorted([*known, ONNX]))}")
     return room(name, f"from_{layout}")
 
 

@@ -181,7 +181,7 @@ def test_files_that_hold_none_are_told_in_a_line(tmp_path: Path, state: object, 
 
 
 def test_a_layout_that_there_is_not_is_told() -> None:
-    with pytest.raises(ValueError, match=r"nuclei takes no files from 'unet'; there are: hovernet"):
+    with pytest.raises(ValueError, match=r"nuclei takes no files from 'unet'; there are: hovernet, onnx"):
         importer("nuclei", "unet")
-    with pytest.raises(ValueError, match=r"tissue takes no files from 'hovernet'; there are: none"):
+    with pytest.raises(ValueError, match=r"tissue takes no files from 'hovernet'; there are: onnx, resnet34, vgg16"):
         importer("tissue", "hovernet")
