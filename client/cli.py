@@ -205,11 +205,14 @@ def export(
         Path | None,
         typer.Option(metavar="FOLDER", help="Pictures at the network's µm/px that fp16 and int8 are tried on."),
     ] = None,
+    tensorrt: Annotated[
+        bool, typer.Option("--tensorrt", help="Configs for GPUs: one shape, by TensorRT; and an engine for RTX.")
+    ] = False,
 ) -> None:
     """Turns a network into verified graphs in a model repository."""
     with _in_words():
         export = _lazily("histoserve.export.commands", "export", "export")
-        _ask(export, name, weights, repository, replace, source, precision, tiles)
+        _ask(export, name, weights, repository, replace, source, precision, tiles, tensorrt)
 
 
 @app.command()

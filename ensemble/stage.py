@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from histoserve.ensemble.identity import identity_from_config
+from histoserve.ensemble.padding import padded, padded_to, without_padding
 from histoserve.ensemble.parameters import Stage, parameters_from_config
 from histoserve.ensemble.passport import require_own_graphs
 
@@ -47,6 +48,7 @@ def bind(stage: Stage) -> type:
             self.name = config["name"]
             self.inputs = [tensor["name"] for tensor in config["input"]]
             self.outputs = {t["name"]: triton.triton_string_to_numpy(t["data_type"]) for t in config["output"]}
+            self.padded_to = padded_to(config)
             self.parameters = parameters_from_config(stage, config) | identity_from_config(stage, config)
 
         def execute(self, requests: list[Any]) -> list[Any]:
@@ -56,7 +58,8 @@ def bind(stage: Stage) -> type:
         def respond(self, request: Any) -> Any:
             codes = self.triton.TritonError
             try:
-                result = stage(**self.tensors(request), **self.parameters)
+                given = without_padding(self.tensors(request), self.padded_to)
+                result = padded(stage(**given, **self.parameters), self.padded_to)
                 outputs = [self.triton.Tensor(name, self.checked(name, result[name])) for name in self.outputs]
                 return self.triton.InferenceResponse(outputs)
             except ValueError as error:

@@ -28,6 +28,7 @@ from histoserve.export.repository import INSTALLED, changes, with_passports
 from histoserve.export.rooms import ONNX, graphs_of, importer, room
 from histoserve.export.samples import ROWS, samples
 from histoserve.export.served import ServedGraph
+from histoserve.export.tensorrt_files import with_tensorrt
 from histoserve.export.verify import verify, verify_rows
 from histoserve.export.weight_file import load, require_finite, save_with_score, score_of
 from histoserve.export.whole import write_together
@@ -41,13 +42,15 @@ def export(
     source: tuple[str, Path] | None = None,
     precision: str = "fp32",
     tiles: Path | None = None,
+    tensorrt: bool = False,
 ) -> None:
     """Exports the graphs of pipeline `name`, compares them with PyTorch, and puts them into `repository`.
 
     `weights` is what `histoserve train` left; without it, the weights that come with histoserve. Without `repository`
     it is the installed one, of which nothing is changed unless told to `replace` what it serves. ValueError then, and
     for whatever cannot be exported or does not fit. `source` is the layout and the path of another program's file, in
-    place of `weights`. What `precision` makes of the graphs that see tiles is tried on the pictures in `tiles`.
+    place of `weights`. What `precision` makes of the graphs that see tiles is tried on the pictures in `tiles`; with
+    `tensorrt` their configs are for a GPU.
     """
     console = Console(highlight=False, soft_wrap=True)
     if source and weights:
@@ -75,6 +78,9 @@ def export(
         golden = golden_from_onnx(graph, side_of(served.model, target), precision_of(graph))
         found[served.model] = Found(parity[served.model], strayed.get(served.model, {}), runtimes, golden)
     planned = with_passports(target, planned, found)
+    if tensorrt:
+        tiled = {served.model for served, _ in exported if served.stamped}
+        planned = [with_tensorrt(target, each) if each.model in tiled else each for each in planned]
     refused = target.samefile(INSTALLED) and not replace
     for change in planned:
         for line in found[change.model].lines(change.model):

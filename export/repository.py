@@ -8,6 +8,7 @@ import onnx
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from histoserve.export.accelerated import plain
 from histoserve.export.agreement import check_fit
 from histoserve.export.config import HEADER, GraphDoesNotFit, config_from_graph, read_config
 from histoserve.export.deployment import GRAPH, INSTALLED, serve_version, served_version, shadow_of
@@ -46,7 +47,7 @@ def changes(
     result, configs = [], []
     for served, graph in exported:
         model = repository / served.model
-        existing = read_config(model) if (model / "config.pbtxt").exists() else None
+        existing = plain(read_config(model)) if (model / "config.pbtxt").exists() else None
         config, dropped = config_from_graph(served, graph, existing)
         before = served_version(existing) if existing else 1
         version = serve_version(config, model, precision_of(graph))

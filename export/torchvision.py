@@ -40,7 +40,8 @@ class Vgg16(nn.Module):
 
     def __init__(self, channels: Sequence[int], hidden: Sequence[int], classes: int):
         super().__init__()
-        given, layers, left = 3, [], list(channels)
+        given, left = 3, list(channels)
+        layers: list[nn.Module] = []
         for each in VGG16:
             if each == "pool":
                 layers.append(nn.MaxPool2d(2))

@@ -48,9 +48,10 @@ def seeing_dark(mode: str) -> dict[str, Tensor]:
 
 
 def picture() -> np.ndarray:
-    """Dark discs on pink, RGB."""
+    """Dark discs on pink, RGB; grainy, since what is all of one colour is no tissue."""
     width, height = SIDE
-    image = np.full((height, width, 3), (225, 175, 205), np.uint8)
+    grain = np.random.default_rng(0).integers(-12, 13, (height, width, 1))
+    image = (np.full((height, width, 3), (225, 175, 205)) + grain).astype(np.uint8)
     for centre in CENTRES:
         cv2.circle(image, centre, RADIUS, (60, 30, 90), -1)
     return image

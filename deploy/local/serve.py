@@ -41,9 +41,8 @@ def serve(
         repository = repository or installed_repository()
         models = models_for(dict.fromkeys(pipelines), repository) if pipelines else None
         with LocalReplicas(repository, replicas, models=models, ports=ports, balanced=replicas > 1) as served:
-            for server in served.servers if tried else ():
-                for line in tried(server.grpc, repository):
-                    print(line, flush=True)
+            for line in _told(tried, served, repository) if tried else ():
+                print(line, flush=True)
             print(f"models   {', '.join(served.servers[0].models)}\n{_places(served)}\nready; Ctrl-C stops", flush=True)
             try:
                 return _watch(served)
@@ -57,6 +56,11 @@ def serve(
         return 0
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _told(tried: Callable[[str, Path], Iterator[str]], served: LocalReplicas, repository: Path) -> Iterator[str]:
+    for server in served.servers:
+        yield from tried(server.grpc, repository)
 
 
 def _places(served: LocalReplicas) -> str:
