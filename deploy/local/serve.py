@@ -13,6 +13,7 @@ from histoserve.deploy.local.envoy import INSTALL
 from histoserve.deploy.local.models import models_for
 from histoserve.deploy.local.ports import Ports
 from histoserve.deploy.local.replicas import LocalReplicas
+from histoserve.deploy.local.runtimes import in_lines
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 GRPC_PORT = 8001
@@ -82,7 +83,8 @@ def _places(served: LocalReplicas) -> str:
 
 def _of_one(server: LocalTriton) -> str:
     health = f"health   http://{server.http}/v2/health/ready\nmetrics  http://{server.metrics}/metrics"
-    return f"gRPC     {server.grpc}\nHTTP     http://{server.http}\n{health}\nlog      {server.log}"
+    lines = [f"gRPC     {server.grpc}", f"HTTP     http://{server.http}", health, f"log      {server.log}"]
+    return "\n".join([*lines, *in_lines(server.log)])
 
 
 def _watch(served: LocalReplicas) -> int:
