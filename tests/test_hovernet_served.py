@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from histoserve.deploy.local.triton import LocalTriton
-from histoserve.export.config import GraphDoesNotFit
 from histoserve.export.graph import onnx_from_module
 from histoserve.export.nuclei.from_hovernet import TILE_PX, WHOLE_PX, HoverNetMaps
 from histoserve.export.nuclei.hovernet import MODES, HoverNet
@@ -85,13 +84,11 @@ def hovernet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
     (served,) = graphs_of(importer("nuclei", "hovernet"), "nuclei", folder / "net.tar")
     graph = onnx_from_module(served)
     lost = MODES["fast"].lost_px // 2
-    # As the refusals tell, one after the other.
+    # As an export's refusals tell.
     for model, name, old, new in (
         ("decode", "tile_px", 512, TILE_PX["fast"]),
         ("watershed", "margin_px", 32, lost + WHOLE_PX),
     ):
-        with pytest.raises(GraphDoesNotFit, match=f"{name}: all models.*{new} by"):
-            write_networks(repository, [(served, graph)])
         path = repository / f"nuclei_{model}" / "config.pbtxt"
         said = f'"{name}" value {{{{ string_value: "{{}}"'
         path.write_text(path.read_text().replace(said.format(old), said.format(new)))
@@ -101,6 +98,7 @@ def hovernet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_checkpoint_goes_in_and_rows_come_out(
     hovernet: LocalTriton, histoserve: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
