@@ -25,7 +25,7 @@ BOUNDS = {
     "fp16": Bounds(levels=2, outliers=1e-3, flips=1e-3, part=2 / 255, jumps=0.01),
     "int8": Bounds(levels=16, outliers=0.02, flips=0.01, part=0.1, jumps=0.02),
 }
-"""For a runtime that computes the same graph: float32 with other orders of sums, not with TF32's 10 bits."""
+"""For a runtime that computes the same graph, with sums in another order."""
 
 
 def sampled(array: NDArray) -> NDArray:
