@@ -12,6 +12,7 @@
 #                      where it was stopped     (LOOP="--training 24 --scored 50 …": see --help; LOOP_IN=out/biomarker-loop)
 # make score-ihc       the served readings of phantoms stained for markers, and of four real tiles that people marked
 #                      (IHCS=20: how many, IHC=… : what phantoms)
+# make passports    what lies beside each graph that is shipped, anew: passport and golden outputs
 # make quick   the same without the slow tests
 # make lint    only the checks that run nothing
 # make browser    what the tests of the page need of the system
@@ -61,7 +62,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SLIDE ?= $(firstword $(wildcard $(DATA)/slides/CMU-1-Small-Region.svs) out/phantom.tiff)
 
 .PHONY: demo score score-peakmap smears score-tissue lesions score-spread spreads score-registration score-biomarker \
-  score-ihc ihcs test quick lint browser clean
+  score-ihc ihcs passports test quick lint browser clean
 .DELETE_ON_ERROR:
 
 # The slide's name may hold spaces: it reaches the shell through the environment, and make as no prerequisite.
@@ -151,6 +152,9 @@ $(IHCS_IN)/%.tiff: | .venv/.all
 	@mkdir -p $(@D)
 	@marker=$$(echo ki67 er pr her2 | cut -d' ' -f$$(($* % 4 + 1))); \
 	$(BIN)/histoserve phantom $@ --kind ihc:marker=$$marker $(IHC) --seed $* --truth $(@:.tiff=.geojson)
+
+passports: .venv/.all .venv/.tensorrt
+	$(BIN)/python -m histoserve.export.passports
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py

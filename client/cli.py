@@ -147,11 +147,31 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="Serve it alone, for less memory; may be repeated.")
     ] = None,
     replicas: Annotated[int, typer.Option(min=1, max=64, help="So many servers, with Envoy before them.")] = 1,
+    golden: Annotated[
+        bool, typer.Option("--golden", help="First ask each network for its golden outputs; end if it gives others.")
+    ] = False,
 ) -> None:
     """Runs Triton from the wheel, for this machine only; prints its addresses once it is ready."""
     with _in_words():
         run_server = _lazily("histoserve.deploy.local.serve", "serve", "server")
-    raise typer.Exit(run_server(repository, port, http_port, metrics_port, pipeline or (), replicas))
+        tried = _lazily("histoserve.export.golden_check", "check", "server") if golden else None
+    raise typer.Exit(run_server(repository, port, http_port, metrics_port, pipeline or (), replicas, tried))
+
+
+@app.command()
+def golden(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]…", help="Without any, all that it has.")
+    ] = None,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="Any Triton, on any runtime.")] = "127.0.0.1:8001",
+    repository: Repository = None,
+) -> None:
+    """Asks a server's networks for a dozen answers that are known; exits 1 where one strays beyond its bounds."""
+    with _in_words():
+        installed = _lazily("histoserve.deploy.local.serve", "installed_repository", "server")
+        check = _lazily("histoserve.export.golden_check", "check", "server")
+        for line in _told(check, server, repository or installed(), models or ()):
+            typer.echo(line)
 
 
 @app.command()
@@ -185,11 +205,14 @@ def export(
         Path | None,
         typer.Option(metavar="FOLDER", help="Pictures at the network's µm/px that fp16 and int8 are tried on."),
     ] = None,
+    tensorrt: Annotated[
+        bool, typer.Option("--tensorrt", help="Configs for GPUs: one shape, by TensorRT; and an engine for RTX.")
+    ] = False,
 ) -> None:
     """Turns a network into verified graphs in a model repository."""
     with _in_words():
         export = _lazily("histoserve.export.commands", "export", "export")
-        _ask(export, name, weights, repository, replace, source, precision, tiles)
+        _ask(export, name, weights, repository, replace, source, precision, tiles, tensorrt)
 
 
 @app.command()
@@ -200,7 +223,7 @@ def inspect(
 ) -> None:
     """Tells what a served graph is made of, what it costs a tile, where it comes from and what runs it."""
     with _in_words():
-        _ask(_lazily("histoserve.export.passport", "inspect", "export"), model, repository, as_json)
+        _ask(_lazily("histoserve.export.inspect_command", "inspect", "export"), model, repository, as_json)
 
 
 def _training(module: str) -> Callable[..., Any]:
@@ -286,6 +309,14 @@ def _lazily(module: str, name: str, extra: str) -> Callable[..., Any]:
             f"This command needs more than is installed ({error}): pip install 'histoserve[{extra}]'."
         ) from error
     return function
+
+
+def _told(function: Callable[..., Iterator[str]], *arguments: Any) -> Iterator[str]:
+    """Its lines; the same."""
+    try:
+        yield from function(*arguments)
+    except (ValueError, OSError) as error:
+        raise HistoserveError(str(error)) from error
 
 
 def _ask(function: Callable[..., Any], *arguments: Any) -> Any:

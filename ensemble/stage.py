@@ -14,13 +14,18 @@ outputs. A config that the function does not fit is refused when the model loads
 
 import json
 import traceback
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from histoserve.ensemble.identity import identity_from_config
+from histoserve.ensemble.padding import padded, padded_to, without_padding
 from histoserve.ensemble.parameters import Stage, parameters_from_config
+from histoserve.ensemble.passport import require_own_graphs
 
+NETWORK = "NETWORK"
+"""The input of a stage that makes rows of what a network said: it loads beside no other graph than was exported."""
 MESSAGE_CHARACTERS = 1000
 """gRPC carries messages of errors in headers, which are limited to a few kB."""
 
@@ -37,10 +42,13 @@ def bind(stage: Stage) -> type:
             import triton_python_backend_utils as triton
 
             config = json.loads(args["model_config"])
+            if NETWORK in {tensor["name"] for tensor in config["input"]}:
+                require_own_graphs(Path(args["model_repository"]))
             self.triton = triton
             self.name = config["name"]
             self.inputs = [tensor["name"] for tensor in config["input"]]
             self.outputs = {t["name"]: triton.triton_string_to_numpy(t["data_type"]) for t in config["output"]}
+            self.padded_to = padded_to(config)
             self.parameters = parameters_from_config(stage, config) | identity_from_config(stage, config)
 
         def execute(self, requests: list[Any]) -> list[Any]:
@@ -50,7 +58,8 @@ def bind(stage: Stage) -> type:
         def respond(self, request: Any) -> Any:
             codes = self.triton.TritonError
             try:
-                result = stage(**self.tensors(request), **self.parameters)
+                given = without_padding(self.tensors(request), self.padded_to)
+                result = padded(stage(**given, **self.parameters), self.padded_to)
                 outputs = [self.triton.Tensor(name, self.checked(name, result[name])) for name in self.outputs]
                 return self.triton.InferenceResponse(outputs)
             except ValueError as error:

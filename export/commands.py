@@ -2,24 +2,33 @@
 
 import os
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
 from histoserve.export.deployment import VERSIONS
-from histoserve.export.engines import engine_of, side_of
+from histoserve.export.engines import side_of
+from histoserve.export.foreign import foreign
+from histoserve.export.foreign_parity import parity_with
+from histoserve.export.golden_from_onnx import golden_from_onnx
 from histoserve.export.graph import onnx_from_module
+from histoserve.export.mapping import mapping_of
+from histoserve.export.passport import Found, precision_of, runtimes_of
 from histoserve.export.portable import require_portable
-from histoserve.export.precision import can_be_lowered, lowered
+from histoserve.export.precision import Lowered, can_be_lowered, lowered
 from histoserve.export.real_tiles import real_tiles
-from histoserve.export.repository import INSTALLED, changes
-from histoserve.export.rooms import graphs_of, importer, room
+from histoserve.export.repository import INSTALLED, changes, with_passports
+from histoserve.export.rooms import ONNX, graphs_of, importer, room
 from histoserve.export.samples import ROWS, samples
 from histoserve.export.served import ServedGraph
-from histoserve.export.tensorrt import library
+from histoserve.export.tensorrt_files import with_tensorrt
 from histoserve.export.verify import verify, verify_rows
 from histoserve.export.weight_file import load, require_finite, save_with_score, score_of
 from histoserve.export.whole import write_together
@@ -33,42 +42,49 @@ def export(
     source: tuple[str, Path] | None = None,
     precision: str = "fp32",
     tiles: Path | None = None,
+    tensorrt: bool = False,
 ) -> None:
     """Exports the graphs of pipeline `name`, compares them with PyTorch, and puts them into `repository`.
 
     `weights` is what `histoserve train` left; without it, the weights that come with histoserve. Without `repository`
     it is the installed one, of which nothing is changed unless told to `replace` what it serves. ValueError then, and
     for whatever cannot be exported or does not fit. `source` is the layout and the path of another program's file, in
-    place of `weights`. What `precision` makes of the graphs that see tiles is tried on the pictures in `tiles`.
+    place of `weights`. What `precision` makes of the graphs that see tiles is tried on the pictures in `tiles`; with
+    `tensorrt` their configs are for a GPU.
     """
     console = Console(highlight=False, soft_wrap=True)
     if source and weights:
         raise ValueError(f"--weights {weights} and --from {source[0]} {source[1]}: name one of them")
     require_tried(precision, tiles)
-    network = importer(name, source[0]) if source else room(name, "network")
+    elsewhere = source is not None and source[0] == ONNX
+    network = importer(name, source[0]) if source and not elsewhere else room(name, "network")
     target = writable_repository(repository)
     given = source[1] if source else weights
     path = (given or Path(str(network.__file__)).with_name("weights.pt")).expanduser()
     if not path.is_file():
         raise ValueError(f"no weights at {path}; pass --weights FILE, made by `histoserve train {name}`")
-    exported, told = [], []
-    for served in graphs_of(network, name, path):
-        graph, said = verified(served)
+    exported, parity, strayed = [], {}, {}
+    for served, graph in joined_to(name, path, target) if elsewhere else traced_of(network, name, path):
+        parity[served.model] = parity_with(path, served, graph) if elsewhere else parity_of(graph, served)
         if tiles and can_be_lowered(served):
-            graph, figures = tried(served, graph, precision, real_tiles(tiles.expanduser(), side_at(served, target)))
-            said += f"\n  {figures}"
+            low = tried(served, graph, precision, real_tiles(tiles.expanduser(), side_at(served, target)))
+            graph, strayed[served.model] = low.graph, low.said(precision)
         exported.append((served, graph))
-        told.append(said)
-    if tiles and not any(can_be_lowered(served) for served, _ in exported):
+    if tiles and not strayed:
         raise ValueError(f"no graph of {name} sees tiles alone, so none can be tried on them in {precision}")
-    planned = changes(target, exported, path)
+    planned, found = changes(target, exported, path), {}
+    for served, graph in exported:
+        runtimes = runtimes_of(served.model, graph, served.max_batch_size, target, refuse=True)
+        golden = golden_from_onnx(graph, side_of(served.model, target), precision_of(graph))
+        found[served.model] = Found(parity[served.model], strayed.get(served.model, {}), runtimes, golden)
+    planned = with_passports(target, planned, found)
+    if tensorrt:
+        tiled = {served.model for served, _ in exported if served.stamped}
+        planned = [with_tensorrt(target, each) if each.model in tiled else each for each in planned]
     refused = target.samefile(INSTALLED) and not replace
-    if trt := library():
-        for number, (served, graph) in enumerate(exported):
-            engine = engine_of(trt, served.model, graph, served.max_batch_size, target)
-            told[number] += f"\n  TensorRT {trt.__version__}: {engine}"
-    for change, printed in zip(planned, told, strict=True):
-        console.print(f"{change.model}: against PyTorch: {printed}")
+    for change in planned:
+        for line in found[change.model].lines(change.model):
+            console.print(line)
         console.print(f"  served before: {change.before or 'nothing'}")
         console.print(f"  {'would serve:  ' if refused else 'served now:   '} {change.after}")
         if change.dropped:
@@ -85,26 +101,43 @@ def export(
     console.print(f"written into {target}; a server that runs goes on with what it has loaded")
 
 
-def verified(served: ServedGraph) -> tuple[onnx.ModelProto, str]:
-    """The graph, and how near PyTorch it is; ValueError if it is not near enough or only one runtime would take it."""
-    graph = onnx_from_module(served)
-    require_portable(served.model, graph)
+def traced_of(network: ModuleType, name: str, path: Path) -> Iterator[tuple[ServedGraph, onnx.ModelProto]]:
+    """The graphs of the weights in `path`; ValueError for one that only one runtime would take."""
+    for served in graphs_of(network, name, path):
+        graph = onnx_from_module(served)
+        require_portable(served.model, graph)
+        yield served, graph
+
+
+def joined_to(name: str, path: Path, repository: Path) -> Iterator[tuple[ServedGraph, onnx.ModelProto]]:
+    """The graph in `path`, as a network of the pipeline; ValueError for one that the mapping joins to another."""
+    model = mapping_of(path).model
+    if model.partition("_")[0] != name or not (repository / model).is_dir():
+        known = ", ".join(sorted(each.name for each in repository.glob(f"{name}_*network"))) or "none"
+        raise ValueError(f"{path.with_suffix('.json')}: {model!r} is no network of {name}; there are: {known}")
+    yield foreign(path, side_of(model, repository))
+
+
+def parity_of(graph: onnx.ModelProto, served: ServedGraph) -> dict[str, Any]:
+    """GraphDiffers if the graph is not near enough to PyTorch, or a row of it depends on the rows beside it."""
     arrays = samples(served)
     differences = verify(graph, served.module, served.outputs, arrays)
     if served.max_batch_size:
         verify_rows(graph, served.outputs, arrays[-1])
-    return graph, ", ".join(f"{output} within {largest:.3g}" for output, largest in differences.items())
+    return {
+        "torch": torch.__version__,
+        "largest_difference": {output: float(f"{largest:.3g}") for output, largest in differences.items()},
+        "a_row_alone_is_the_row_in_a_batch": bool(served.max_batch_size),
+    }
 
 
-def tried(
-    served: ServedGraph, graph: onnx.ModelProto, precision: str, tiles: NDArray[np.uint8]
-) -> tuple[onnx.ModelProto, str]:
+def tried(served: ServedGraph, graph: onnx.ModelProto, precision: str, tiles: NDArray[np.uint8]) -> Lowered:
     """The same in `precision`, and how near float32 it is."""
     low = lowered(served, graph, precision, tiles)
     require_portable(served.model, low.graph)
     if served.max_batch_size:
         verify_rows(low.graph, served.outputs, (tiles[:ROWS],))
-    return low.graph, f"{precision} against float32, on {len(tiles)} real tiles: {low}"
+    return low
 
 
 def side_at(served: ServedGraph, repository: Path) -> int:
@@ -161,7 +194,8 @@ def train(name: str, out: Path, **options: object) -> None:
     out = out.expanduser()
     command = f"the same command goes on there, with what is in {out}"
     try:
-        best = room(name, "train").train(out=out, **options)
+        training = room(name, "train")
+        best = training.train(out=out, **options)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"{str(error) or 'what was finished is kept'}; {command}.") from None
     except OSError as error:
@@ -169,7 +203,7 @@ def train(name: str, out: Path, **options: object) -> None:
     halved = out / f"{name}.pt"
     state = {key: v.half() if v.is_floating_point() else v for key, v in load(best).items()}
     require_finite(state, f"the best weights, {best}, as float16")
-    save_with_score(state, halved, score_of(best) or {})
+    save_with_score(state, halved, score_of(best) or {}, trained_on(training, options))
     weights, installed = shlex.quote(str(halved)), shlex.quote(str(INSTALLED))
     copy = shlex.quote(str(out / "repository"))
     Console(highlight=False, soft_wrap=True).print(
@@ -178,3 +212,10 @@ def train(name: str, out: Path, **options: object) -> None:
         f"  histoserve export {name} --weights {weights} --repository {copy}\n"
         f"  histoserve serve --repository {copy}"
     )
+
+
+def trained_on(training: ModuleType, options: Mapping[str, object]) -> str | None:
+    """What the pipeline's training says of its data, and with which options; folders may have patients' names."""
+    data: str | None = getattr(training, "TRAINED_ON", None)
+    chosen = " ".join(f"--{name} {each}" for name, each in options.items() if not isinstance(each, Path | None))
+    return f"{data}; {chosen}" if data and chosen else data

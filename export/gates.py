@@ -1,54 +1,19 @@
 """How far a graph of lower precision may stray from the float32 one, on real tiles."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from histoserve.export.near import Bounds, Strayed, faults, strayed
+
 Outputs = Sequence[NDArray]
 
 
 class TooCoarse(ValueError):
     """A graph of lower precision gives other results than a network of float32 would."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What is let pass. Rows are judged apart from this, by scoring what was served."""
-
-    levels: int
-    """Of bytes: by how many one may differ"""
-    outliers: float
-    """Share of the bytes that may differ by more"""
-    flips: float
-    """Share of the bytes that may change sides of one half: which pixels are nucleus"""
-    part: float
-    """Of other numbers: by how much of the largest one may differ"""
-    jumps: float
-    """Share of those that may differ by more"""
-
-
-@dataclass(frozen=True)
-class Strayed:
-    """How far one output did."""
-
-    largest: float
-    """Difference: levels of bytes, or a part of the largest number"""
-    beyond: float
-    """Share that differs by more than allowed"""
-    flips: float
-    """0 for an output that is no bytes"""
-    of_bytes: bool
-
-    def __str__(self) -> str:
-        if self.of_bytes:
-            return f"within {self.largest:.0f} levels, {self.flips:.1e} on the other side of one half"
-        if self.beyond:
-            return f"near float32 but for {self.beyond:.1%}"
-        return f"within {self.largest:.2g} of the largest"
 
 
 def session_of(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -68,17 +33,6 @@ def answers(graph: onnx.ModelProto, names: Sequence[str], tiles: NDArray[np.uint
     (given,) = session.get_inputs()
     each = [session.run(list(names), {given.name: tile[None]}) for tile in tiles]
     return [np.concatenate(parts) if parts[0].ndim else np.stack(parts) for parts in zip(*each, strict=True)]
-
-
-def strayed(found: NDArray, wanted: NDArray, bounds: Bounds) -> Strayed:
-    difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
-    if not np.isfinite(difference).all():
-        return Strayed(np.inf, 1.0, 0.0, False)
-    if wanted.dtype == np.uint8:
-        flips = float(((found >= 128) != (wanted >= 128)).mean())
-        return Strayed(float(difference.max(initial=0)), float((difference > bounds.levels).mean()), flips, True)
-    difference /= np.abs(wanted).max(initial=1e-6)
-    return Strayed(float(difference.max(initial=0)), float((difference > bounds.part).mean()), 0.0, False)
 
 
 def require_near(
@@ -113,14 +67,3 @@ def chosen_outputs(graph: onnx.ModelProto) -> set[str]:
                 if node.op_type == "TopK":
                     found.add(output.name)
     return found
-
-
-def faults(strayed: Strayed, bounds: Bounds) -> Iterator[str]:
-    if strayed.of_bytes:
-        unit, allowed = f"{bounds.levels} levels", bounds.outliers
-    else:
-        unit, allowed = f"{bounds.part:.2g} of the largest value", bounds.jumps
-    if strayed.beyond > allowed:
-        yield f"{strayed.beyond:.2%} differ by more than {unit}, at most {allowed:.2%} may"
-    if strayed.flips > bounds.flips:
-        yield f"{strayed.flips:.1e} are on the other side of one half, at most {bounds.flips:.1e} may be"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from histoserve.export.weight_file import score_of, sha256_of
+from histoserve.export.weight_file import score_of, sha256_of, trained_on_of
 
 FILE = "origin.json"
 
@@ -23,6 +23,8 @@ class Origin:
     weights_sha256: str | None = None
     score: Mapping[str, float] | None = None
     """Of the training's validation; None for unknown"""
+    trained_on: str | None = None
+    """In words; None for unknown"""
 
     def __str__(self) -> str:
         weights = f"from {self.weights} ({(self.weights_sha256 or '')[:12]})" if self.weights else "weights unknown"
@@ -37,7 +39,8 @@ def origin_from_weights(graph: bytes, weights: Path | None) -> Origin:
     digest = hashlib.sha256(graph).hexdigest()
     if weights is None:
         return Origin(digest, len(graph))
-    return Origin(digest, len(graph), weights.name, sha256_of(weights), score_of(weights))
+    score, trained_on = score_of(weights), trained_on_of(weights)
+    return Origin(digest, len(graph), weights.name, sha256_of(weights), score, trained_on)
 
 
 def origin_of(model: Path, version: int = 1) -> Origin | None:

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from histoserve.export.deployment import PRECISION
-from histoserve.export.gates import Bounds, Outputs, Strayed, TooCoarse, answers, chosen_outputs, require_near
+from histoserve.export.gates import Outputs, TooCoarse, answers, chosen_outputs, require_near
 from histoserve.export.half import NoHalf, halve
 from histoserve.export.int8 import NoIntegers, quantised
+from histoserve.export.near import Bounds, Strayed
 from histoserve.export.rounded import LARGEST, rounded
 from histoserve.export.served import ServedGraph
 from histoserve.export.stamp import remove_stamp, stamp
@@ -41,9 +42,14 @@ class Lowered:
     largest: float | None
     """Of its float16 tensors"""
 
-    def __str__(self) -> str:
-        figures = [f"{name} {each}" for name, each in self.strayed.items()]
-        return ", ".join([*figures, *([f"values up to {self.largest:.0f}"] if self.largest is not None else [])])
+    tiles: int
+    """Real ones, on which it was judged"""
+
+    def said(self, precision: str) -> dict[str, str]:
+        """In words: of each output how far it strays."""
+        told = {name: str(each) for name, each in self.strayed.items()}
+        largest = {} if self.largest is None else {"largest value inside": f"{self.largest:.0f}"}
+        return {f"{precision} against float32": f"on {self.tiles} real tiles", **told, **largest}
 
 
 def can_be_lowered(served: ServedGraph) -> bool:
@@ -98,7 +104,7 @@ def judged(
                 f" need room: {END / ROOM:.0f} at most"
             )
         found = require_near(served.model, by_name(names, outputs), wanted, bounds, chosen)
-    return Lowered(low, found, largest)
+    return Lowered(low, found, largest, len(tiles))
 
 
 def by_name(names: list[str], outputs: Outputs) -> dict[str, NDArray]:

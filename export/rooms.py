@@ -8,6 +8,9 @@ from histoserve.export import pipelines
 from histoserve.export.served import ServedGraph
 from histoserve.export.weight_file import weights_from_file
 
+ONNX = "onnx"
+"""A layout that every pipeline takes: a graph, and beside it how it is joined (`mapping`)."""
+
 
 def room(name: str, module: str) -> ModuleType:
     """The module of pipeline `name`; ValueError naming those that exist."""
@@ -21,12 +24,12 @@ def importer(name: str, layout: str) -> ModuleType:
     """What takes files of another program's layout into pipeline `name`; ValueError naming those that exist.
 
     It stands in the pipeline's room, `from_<layout>.py`: `weights_in` finds the parameters in what the file holds, and
-    `served` is as that of `network.py`.
+    `served` is as that of `network.py`, or `served_of_file` also takes the file's path, where its name says something.
     """
     folder = Path(str(room(name, "network").__file__)).parent
-    known = [path.stem.removeprefix("from_") for path in sorted(folder.glob("from_*.py"))]
+    known = [path.stem.removeprefix("from_") for path in folder.glob("from_*.py")]
     if layout not in known:
-        raise ValueError(f"{name} takes no files from {layout!r}; there are: {', '.join(known) or 'none'}")
+        raise ValueError(f"{name} takes no files from {layout!r}; there are: {', '.join(sorted([*known, ONNX]))}")
     return room(name, f"from_{layout}")
 
 
@@ -34,7 +37,8 @@ def graphs_of(network: ModuleType, name: str, path: Path) -> list[ServedGraph]:
     """What is served of the weights in the file `path`; ValueError, in one line, if they are not of this pipeline."""
     state = weights_from_file(path, getattr(network, "weights_in", lambda loaded: loaded))
     try:
-        served: list[ServedGraph] = network.served(state)
+        of_file = getattr(network, "served_of_file", None)
+        served: list[ServedGraph] = of_file(state, path) if of_file else network.served(state)
         return served
     except (LookupError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else first_fault(str(error))

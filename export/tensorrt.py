@@ -3,9 +3,10 @@
 It compiles ahead of time, on any machine and without a GPU. Nothing can be run of an engine here.
 """
 
+import importlib
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -27,9 +28,21 @@ class Engine:
     """Bytes"""
     seconds: float
     """Of one processor, to parse and build"""
+    content: bytes = field(repr=False)
+    """What a runtime of the same version loads"""
 
     def __str__(self) -> str:
         return f"{self.layers} layers, an engine of {self.size / 2**20:.1f} MiB in {self.seconds:.1f} s"
+
+
+def library_of_gpu() -> ModuleType:
+    """TensorRT itself, which builds on a GPU for that kind of GPU; ValueError where it is not, or does not load."""
+    try:
+        return importlib.import_module("tensorrt")
+    except ImportError as error:
+        raise ValueError(
+            f"a plan is built by TensorRT on the GPU that it is for: pip install tensorrt ({error})"
+        ) from error
 
 
 def library() -> ModuleType | None:
@@ -48,10 +61,10 @@ def library() -> ModuleType | None:
     return tensorrt_rtx_bindings
 
 
-def engine_from_onnx(trt: ModuleType, model: str, graph: bytes, rows: int, side: int) -> Engine:
+def engine_from_onnx(trt: ModuleType, model: str, graph: bytes, rows: int, side: int, portable: bool = True) -> Engine:
     """The engine for requests of exactly `rows` rows, other free axes being `side`; in full float32.
 
-    NoEngine names `model`, the node and the reason.
+    Not `portable`, it is for the GPU that is here. NoEngine names `model`, the node and the reason.
     """
     start = time.process_time()
     log = Log(trt)
@@ -62,14 +75,15 @@ def engine_from_onnx(trt: ModuleType, model: str, graph: bytes, rows: int, side:
         raise NoEngine(f"{model}: TensorRT {trt.__version__} refuses {refusal(parser.get_error(0))}")
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
-    config.num_compute_capabilities = len(CAPABILITIES)
-    for number, name in enumerate(CAPABILITIES):
-        config.set_compute_capability(getattr(trt.ComputeCapability, name), number)
+    if portable:
+        config.num_compute_capabilities = len(CAPABILITIES)
+        for number, name in enumerate(CAPABILITIES):
+            config.set_compute_capability(getattr(trt.ComputeCapability, name), number)
     config.add_optimization_profile(fixed_shapes(builder, network, rows, side))
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise NoEngine(f"{model}: TensorRT {trt.__version__} builds no engine of {rows} rows: {log.first()}")
-    return Engine(network.num_layers, engine.nbytes, time.process_time() - start)
+    return Engine(network.num_layers, engine.nbytes, time.process_time() - start, bytes(engine))
 
 
 def fixed_shapes(builder: Any, network: Any, rows: int, side: int) -> Any:

@@ -60,22 +60,37 @@ def require_finite(state: Mapping[str, Tensor], place: object) -> None:
             raise ValueError(f"{place}: {name} holds NaN or infinity, and nothing can be computed with that")
 
 
-def save_with_score(state: Mapping[str, Tensor], path: Path, score: Mapping[str, float]) -> None:
+def save_with_score(
+    state: Mapping[str, Tensor], path: Path, score: Mapping[str, float], trained_on: str | None = None
+) -> None:
     save(state, path)
-    said = {"weights_sha256": sha256_of(path), "score": dict(score)}
+    said = {"weights_sha256": sha256_of(path), "score": dict(score), "trained_on": trained_on}
     write_whole(path.with_suffix(".json"), (json.dumps(said, indent=1) + "\n").encode())
 
 
 def score_of(path: Path) -> dict[str, float] | None:
     """What the file beside the weights `path` says of exactly these weights; None if nothing does."""
     try:
+        return {str(name): float(value) for name, value in said_of(path)["score"].items()}
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def trained_on_of(path: Path) -> str | None:
+    """The same, of what they were trained on."""
+    trained_on = said_of(path).get("trained_on")
+    return trained_on if isinstance(trained_on, str) else None
+
+
+def said_of(path: Path) -> Mapping[str, Any]:
+    try:
         said = json.loads(path.with_suffix(".json").read_bytes())
         if said["weights_sha256"] == sha256_of(path):
-            return {str(name): float(value) for name, value in said["score"].items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return dict(said)
+    except (OSError, ValueError, LookupError, TypeError):
         # Of no use to anybody, and no reason to refuse the weights.
         pass
-    return None
+    return {}
 
 
 def sha256_of(path: Path) -> str:

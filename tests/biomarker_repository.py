@@ -27,7 +27,9 @@ parameters { key: "mpp" value { string_value: "0.3" } }
 def stages(folder: Path) -> Path:
     """A copy of biomarker's models in `folder`, without the networks."""
     for model in REPOSITORY.glob("biomarker_*"):
-        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+        shutil.copytree(
+            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
+        )
     return folder
 
 

@@ -28,7 +28,9 @@ TYPES = "tumour negative,tumour positive,other negative,other positive"
 def tiny_repository(folder: Path) -> Path:
     """A copy of ihc's models in `folder`, with a network."""
     for model in REPOSITORY.glob("ihc_*"):
-        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+        shutil.copytree(
+            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
+        )
     network = folder / "ihc_network"
     (network / "1").mkdir(parents=True, exist_ok=True)
     (network / "1" / "model.onnx").write_bytes(dark_and_brown())

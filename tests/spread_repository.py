@@ -21,7 +21,9 @@ output { name: "NETWORK" data_type: TYPE_INT32 dims: [ 1 ] }
 def tiny_repository(folder: Path) -> Path:
     """A copy of spread's models in `folder`, with a network."""
     for model in REPOSITORY.glob("spread_*"):
-        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+        shutil.copytree(
+            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
+        )
     network = folder / "spread_network"
     (network / "1").mkdir(parents=True, exist_ok=True)
     (network / "1" / "model.onnx").write_bytes(mean_red())

@@ -51,7 +51,9 @@ Command = Callable[..., tuple[int, str]]
 def tiny_repository(folder: Path, config: str = CONFIG) -> Path:
     """A copy of tissue's models in `folder`, its network replaced."""
     for model in REPOSITORY.glob("tissue_*"):
-        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "origin.json"))
+        shutil.copytree(
+            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "origin.json")
+        )
     version = folder / "tissue_network" / "1"
     version.mkdir(parents=True, exist_ok=True)
     (version / "model.onnx").write_bytes(network())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 SHOWN_LOG_LINES = 30
@@ -31,7 +32,17 @@ def _reasons(log: str) -> list[str]:
     if any(NO_SHARED_MEMORY in error for error in errors):
         return ["/dev/shm is full: make room there, 64 MB at least (in a container: more with --shm-size)"]
     # What else is said of a model that does not load repeats this.
-    return list(dict.fromkeys(error for error in errors if error.startswith("failed to load"))) or errors
+    return _by_reason(error for error in errors if error.startswith("failed to load")) or errors
+
+
+def _by_reason(failures: Iterable[str]) -> list[str]:
+    """Models that fail for one reason, as all that wait for one network do, are told together."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for failure in dict.fromkeys(failures):
+        model, _, reason = failure.removeprefix("failed to load ").partition(": ")
+        # Backend and stage raise it as exceptions of their own.
+        found.setdefault(re.sub(r"^[A-Z]\w+: ", "", reason), ([], reason))[0].append(model)
+    return [f"failed to load {', '.join(models)}: {reason}" for models, reason in found.values()]
 
 
 def _in_a_line(error: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -13,6 +13,7 @@ from histoserve.deploy.local.envoy import INSTALL
 from histoserve.deploy.local.models import models_for
 from histoserve.deploy.local.ports import Ports
 from histoserve.deploy.local.replicas import LocalReplicas
+from histoserve.deploy.local.runtimes import in_lines
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
 GRPC_PORT = 8001
@@ -27,10 +28,12 @@ def serve(
     metrics_port: int | None = None,
     pipelines: Sequence[str] = (),
     replicas: int = 1,
+    tried: Callable[[str, Path], Iterator[str]] | None = None,
 ) -> int:
     """Serve `pipelines` (default: all) of `repository` (default: the installed one) until Ctrl-C or SIGTERM.
 
-    The gRPC `port` is 8001 unless given, the others are free ones. All addresses are printed once it is ready.
+    The gRPC `port` is 8001 unless given, the others are free ones. All addresses are printed once it is ready, and once
+    each server was `tried`: that gets its address and the repository, gives lines to print, and ends all by ValueError.
     Returns the exit code: 0 if it was told to stop, 1 if a server did not start, or none is left.
     """
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -39,19 +42,26 @@ def serve(
         repository = repository or installed_repository()
         models = models_for(dict.fromkeys(pipelines), repository) if pipelines else None
         with LocalReplicas(repository, replicas, models=models, ports=ports, balanced=replicas > 1) as served:
+            for line in _told(tried, served, repository) if tried else ():
+                print(line, flush=True)
             print(f"models   {', '.join(served.servers[0].models)}\n{_places(served)}\nready; Ctrl-C stops", flush=True)
             try:
                 return _watch(served)
             except KeyboardInterrupt:
                 served.stop(graceful=True)
                 return 0
-    except LocalTritonError as error:
+    except (LocalTritonError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _told(tried: Callable[[str, Path], Iterator[str]], served: LocalReplicas, repository: Path) -> Iterator[str]:
+    for server in served.servers:
+        yield from tried(server.grpc, repository)
 
 
 def _places(served: LocalReplicas) -> str:
@@ -73,7 +83,8 @@ def _places(served: LocalReplicas) -> str:
 
 def _of_one(server: LocalTriton) -> str:
     health = f"health   http://{server.http}/v2/health/ready\nmetrics  http://{server.metrics}/metrics"
-    return f"gRPC     {server.grpc}\nHTTP     http://{server.http}\n{health}\nlog      {server.log}"
+    lines = [f"gRPC     {server.grpc}", f"HTTP     http://{server.http}", health, f"log      {server.log}"]
+    return "\n".join([*lines, *in_lines(server.log)])
 
 
 def _watch(served: LocalReplicas) -> int:

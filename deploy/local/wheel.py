@@ -60,6 +60,7 @@ class TritonWheel:
                 f"make an environment with one of those and run {INSTALL} in it"
             )
         _refuse_numpy_2()
+        _refuse_two_runtimes()
         return cls(
             server=triton / "bin" / "tritonserver",
             libraries=root / "nvidia_pytriton.libs",
@@ -101,6 +102,8 @@ class TritonWheel:
         return {
             **MEMORY,
             "NUMBA_CACHE_DIR": str(cache),
+            # Of float32 10 bits would be left in products on a GPU; ONNX Runtime has no option of TensorRT's for this.
+            "NVIDIA_TF32_OVERRIDE": "0",
             # ONNX Runtime would report to its maker.
             "ORT_DISABLE_TELEMETRY": "1",
             "PYTHONUNBUFFERED": "1",
@@ -145,6 +148,23 @@ def _refuse_numpy_2() -> None:
             f"the Python backend of nvidia-pytriton returns empty outputs with NumPy 2, and NumPy {version} is "
             f"installed: {INSTALL} brings one that works"
         )
+
+
+def _refuse_two_runtimes() -> None:
+    """ONNX Runtime for a GPU is the same module: installed beside the other, files of both lie in one folder."""
+    if all(_is_installed(name) for name in ("onnxruntime", "onnxruntime-gpu")):
+        raise LocalTritonError(
+            "onnxruntime and onnxruntime-gpu are both installed, and are one module: pip uninstall onnxruntime"
+            " onnxruntime-gpu, then install 'histoserve[gpu]' for a GPU, or 'histoserve[server]'"
+        )
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _python_libraries() -> list[str]:

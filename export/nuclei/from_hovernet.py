@@ -1,8 +1,9 @@
 """What `histoserve export nuclei --from hovernet FILE` serves of a checkpoint of HoVer-Net, in the layout of its code.
 
-    IMAGE 398 × 398 ─▶ HoVer-Net ─▶ heads 208 × 208 ─▶ put back into the middle ─▶ MAPS 398 × 398
+    IMAGE 400 × 400 ─▶ mirrored at its border, 590 × 590 ─▶ HoVer-Net ─▶ heads 400 × 400 ─▶ MAPS
 
-Around what the network says there is no nucleus: `margin_px` is that border, and room for a whole nucleus.
+Its heads are smaller than what it sees. As in its own inference a picture's border is mirrored, or no nucleus would be
+found near the border of a slide; within a slide `margin_px`, that border and room for a nucleus, leaves mirrors out.
 """
 
 from collections.abc import Mapping
@@ -21,13 +22,11 @@ NAMES = {
     6: ("neoplastic", "inflammatory", "connective", "dead", "epithelial"),
 }
 """Outputs of `tp`, with background → names of the others: CoNSeP's, joined as its authors do, and PanNuke's."""
-TILE_PX = {"original": 398, "fast": 384}
-"""Sides that are halved three times without a rest. The published ones, 270 and 256, spend more on borders."""
+TILE_PX = {"original": 400, "fast": 388}
+"""Sides that, mirrored, are halved three times without a rest. The published ones spend more on borders."""
 MPP = 0.25
 WHOLE_PX = 32
 """A nucleus up to this size, whose centre lies in the core, is whole in the maps."""
-NEVER = -1e4
-"""Logit of a nucleus where the network says nothing."""
 
 
 class Windowed(nn.Module):
@@ -39,15 +38,11 @@ class Windowed(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """RGB 0-255 float32 (N, 3, H, W) → nucleus logits (N, 2, H, W), distances (N, 2, H, W), type logits."""
-        heads = self.network(image)
         lost = self.network.mode.lost_px
         border = (lost // 2, lost - lost // 2) * 2
-        nothing, nucleus = heads["np"].split(1, 1)
-        ns = torch.cat([functional.pad(nothing, border), functional.pad(nucleus, border, value=NEVER)], 1)
-        # The last known distances, for no edge between them and nothing.
-        ni = functional.pad(heads["hv"], border, mode="replicate")
-        nc = functional.pad(heads["tp"], border) if "tp" in heads else torch.zeros_like(ns)
-        return ns, ni, nc
+        heads = self.network(functional.pad(image, border, mode="reflect"))
+        ns, ni = heads["np"], heads["hv"]
+        return ns, ni, heads["tp"] if "tp" in heads else torch.zeros_like(ns)
 
 
 class Planes(nn.Module):

@@ -26,6 +26,8 @@ from histoserve.export.overlap import dice
 from histoserve.export.repository import INSTALLED
 from histoserve.export.standardise import Standardise
 
+TRAINED_ON = "CoNSeP and, where it is there, H&E of the 2018 Data Science Bowl; five tiles of CoNSeP choose the epoch"
+"""In the passport of what is served of it."""
 NARROW = 0.125
 """Width of the network that two CPU cores train in two hours; 1.0 is the document's."""
 EPOCHS = 36

@@ -22,6 +22,8 @@ from histoserve.export.peakmap.train_extractor import train_extractor
 from histoserve.export.peakmap.train_head import train_heads
 from histoserve.export.weight_file import save_with_score, score_of
 
+TRAINED_ON = "phantom smears, drawn from seeds; others of them choose the epoch"
+"""In the passport of what is served of it."""
 EPOCHS = 36
 """Of the extractor, 3,200 crops each."""
 SIDE_PX = 1536

@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from histoserve.export import commands
+from histoserve.export import commands, passport
 from histoserve.export.commands import export
 from histoserve.export.config import GraphDoesNotFit
 from histoserve.export.served import ServedGraph
@@ -94,7 +94,7 @@ def test_an_export_that_is_made_twice_gives_the_same_files(installed: Path, weig
     export("nuclei", weights, installed, replace=True)
     assert content(installed) == before
     assert {path.name for path in (installed / "nuclei_network").rglob("*")} == {
-        *("1", "config.pbtxt", "model.onnx", "origin.json")
+        *("1", "config.pbtxt", "golden.npz", "model.onnx", "origin.json", "passport.json")
     }
 
 
@@ -170,7 +170,7 @@ def test_a_network_that_turns_bytes_is_refused_by_its_node(
     before = content(installed)
     monkeypatch.setattr(sys.modules[__name__], "Gain", Turning)
     if not installed_too:
-        monkeypatch.setattr(commands, "library", lambda: None)
+        monkeypatch.setattr(passport, "library", lambda: None)
     with pytest.raises(
         ValueError, match=r"^nuclei_network: node \S+ \(\w+\) takes IMAGE as UINT8.*cast the input first"
     ):

@@ -7,8 +7,12 @@ from pathlib import Path
 import onnx
 import pytest
 
+from histoserve.ensemble.passport import require_own_graph
 from histoserve.export.cost import Cost, cost_of
-from histoserve.export.passport import inspect, passport_of
+from histoserve.export.golden import arrays_in, parts
+from histoserve.export.golden_check import golden_said
+from histoserve.export.inspect_command import inspect, passport_in
+from histoserve.export.passports import write_passport
 from histoserve.export.repository import INSTALLED
 
 HEAD = '<ir_version: 8, opset_import: ["" : 18]>'
@@ -38,16 +42,59 @@ def test_what_is_served_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["graph"]["bytes"] == (INSTALLED / "peakmap_classifier" / "1" / "model.onnx").stat().st_size
     assert told["operators"]["Gemm"] == 1
     assert told["origin"]["weights"] == "weights.pt"
+    assert told["origin"]["trained_on"].startswith("phantom smears")
+    assert told["parity"]["with_pytorch"]["largest_difference"].keys() == {"PROBABILITY"}
+    assert told == json.loads((INSTALLED / "peakmap_classifier" / "1" / "passport.json").read_bytes())
     inspect("peakmap_classifier", None)
     assert "weights_sha256" in capsys.readouterr().out
 
 
-def test_a_graph_that_is_not_its_configs_is_refused(tmp_path: Path) -> None:
+def test_a_graph_that_is_not_its_passports_is_refused(tmp_path: Path) -> None:
     shutil.copytree(INSTALLED / "peakmap_classifier", tmp_path / "peakmap_classifier")
     path = tmp_path / "peakmap_classifier" / "1" / "model.onnx"
     shutil.copy(INSTALLED / "peakmap_encoder" / "1" / "model.onnx", path)
-    with pytest.raises(ValueError, match=r"model\.onnx is not the graph of its config: sha256 \w{12}, .* says \w{12}"):
-        passport_of("peakmap_classifier", tmp_path)
+    with pytest.raises(ValueError, match=r"model\.onnx is not the graph of its passport: its sha256 is \w{64}, "):
+        passport_in("peakmap_classifier", tmp_path)
+
+
+def test_the_passport_of_a_graph_without_one_is_made(tmp_path: Path) -> None:
+    model = shutil.copytree(INSTALLED / "peakmap_classifier", tmp_path / "peakmap_classifier")
+    for name in ("passport.json", "origin.json"):
+        (model / "1" / name).unlink()
+    told, shipped = passport_in(model.name, tmp_path), passport_in(model.name, INSTALLED)
+    assert told["origin"]["weights"] is None
+    assert not told["parity"]["with_pytorch"]
+    assert {name: told[name] for name in ("graph", "operators", "weight_bytes")} == {
+        name: shipped[name] for name in ("graph", "operators", "weight_bytes")
+    }
+
+
+@pytest.mark.parametrize("model", sorted(path.parents[1].name for path in INSTALLED.glob("*/1/model.onnx")))
+def test_every_shipped_graph_has_a_passport_and_golden_outputs_which_are_its_own(model: str) -> None:
+    folder = INSTALLED / model / "1"
+    require_own_graph(folder / "model.onnx")
+    passport = json.loads((folder / "passport.json").read_bytes())
+    arrays = arrays_in(folder / "golden.npz")
+    assert golden_said(folder) == passport["golden"]
+    assert passport["made_of"] == {each.key: each.value for each in onnx.load(folder / "model.onnx").metadata_props}
+    assert passport["runtimes"].keys() >= {"ONNX Runtime 1.31.1"}
+    assert parts(arrays, "output/").keys() == set(passport["outputs"]) - {"BOX"}
+
+
+def test_a_passport_is_written_anew_for_a_graph_from_elsewhere(tmp_path: Path) -> None:
+    model = shutil.copytree(INSTALLED / "peakmap_encoder", tmp_path / "peakmap_encoder")
+    shutil.copytree(INSTALLED / "peakmap_decode", tmp_path / "peakmap_decode")
+    before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    write_passport(model.name, tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
+    graph = onnx.load(model / "1" / "model.onnx")
+    graph.metadata_props.add(key="weights_sha256", value="another's")
+    del graph.metadata_props[0]
+    onnx.save(graph, model / "1" / "model.onnx")
+    write_passport(model.name, tmp_path)
+    told = passport_in(model.name, tmp_path)
+    assert not told["parity"]["with_pytorch"]
+    assert told["origin"]["trained_on"] is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +103,7 @@ def test_a_graph_that_is_not_its_configs_is_refused(tmp_path: Path) -> None:
 )
 def test_what_has_no_graph_is_told(model: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        passport_of(model, INSTALLED)
+        passport_in(model, INSTALLED)
 
 
 @pytest.mark.parametrize(

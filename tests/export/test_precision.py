@@ -17,8 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from histoserve.export.config import GraphDoesNotFit, read_config
 from histoserve.export.deployment import VERSIONS
 from histoserve.export.engines import engine_of, served_graphs
-from histoserve.export.gates import Bounds, TooCoarse, require_near
+from histoserve.export.gates import TooCoarse, require_near
 from histoserve.export.half import NoHalf, halve
+from histoserve.export.near import Bounds
 from histoserve.export.peakmap.smears import smear_from_seed, tiles_of
 from histoserve.export.portable import types_of
 from histoserve.export.precision import BOUNDS, Lowered, lowered

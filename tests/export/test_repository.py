@@ -19,7 +19,8 @@ def graph(name: str = "MAPS", channels: int = 3, kind: int = TensorProto.UINT8) 
     nodes = [helper.make_node("Cast", ["IMAGE"], [name], to=kind)]
     inputs = [helper.make_tensor_value_info("IMAGE", TensorProto.UINT8, shape)]
     outputs = [helper.make_tensor_value_info(name, kind, shape)]
-    return stamp(helper.make_model(helper.make_graph(nodes, "g", inputs, outputs)))
+    made = helper.make_graph(nodes, "g", inputs, outputs)
+    return stamp(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=10))
 
 
 SERVED = ServedGraph("nuclei_network", None, (), ("IMAGE",), ("MAPS",), {}, {"mpp": "0.5"})  # type: ignore[arg-type]

@@ -82,7 +82,9 @@ def exported_of_four_types() -> list[tuple[ServedGraph, onnx.ModelProto]]:
 def stages_of_peakmap(folder: Path) -> Path:
     """Its stages and ensembles alone."""
     for model in SHIPPED.glob("peakmap_*"):
-        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+        shutil.copytree(
+            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
+        )
     for network in ("network", "encoder", "classifier"):
         shutil.rmtree(folder / f"peakmap_{network}", ignore_errors=True)
     return folder

@@ -1,7 +1,7 @@
 """Triton's side of the `onnxruntime` backend: requests in, responses out.
 
 load:     config ─┐                                                mismatch → the model does not load
-          graph  ─┴▶ contract ─▶ session
+          graph  ─┴▶ passport ─▶ contract ─▶ session
 requests: arrays ─▶ shapes checked ─▶ merged ─▶ pieces ─▶ session ─▶ split ─▶ responses
                          │ wrong: INVALID_ARG                     │ fails: INTERNAL without details, which are logged
                          └──── either for that request alone
@@ -21,6 +21,7 @@ from histoserve.deploy.local.backends.onnxruntime.batch import Arrays, Result, r
 from histoserve.deploy.local.backends.onnxruntime.contract import mismatches, shape_mismatch
 from histoserve.deploy.local.backends.onnxruntime.pieces import rows_at_once, run_in_pieces
 from histoserve.deploy.local.backends.onnxruntime.session import graph_file, open_session, run_options
+from histoserve.ensemble.passport import NotItsGraph, require_own_graph
 
 
 class TritonPythonModel:
@@ -33,6 +34,10 @@ class TritonPythonModel:
         self._name = args["model_name"]
         self._max_batch_size = int(config.get("max_batch_size", 0))
         self._outputs = [output["name"] for output in config["output"]]
+        try:
+            require_own_graph(graph)
+        except NotItsGraph as error:
+            raise pb_utils.TritonModelException(str(error)) from error
         try:
             self._run_options = run_options(config)
             kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])

@@ -29,6 +29,15 @@ CUDA_CHOICES = {
     "cudnn_conv_algo_search": {"0": "EXHAUSTIVE", "1": "HEURISTIC", "2": "DEFAULT"},
     "arena_extend_strategy": {"0": "kNextPowerOfTwo", "1": "kSameAsRequested"},
 }
+# fmt: off
+CUDA_OPTIONS = [
+    "arena_extend_strategy", "cudnn_conv1d_pad_to_nc1d", "cudnn_conv_algo_search", "cudnn_conv_use_max_workspace",
+    "do_copy_in_default_stream", "enable_cuda_graph", "enable_skip_layer_norm_strict_mode", "fuse_conv_bias",
+    "gpu_mem_limit", "prefer_nhwc", "sdpa_kernel", "tunable_op_enable", "tunable_op_max_tuning_duration_ms",
+    "tunable_op_tuning_enable", "use_ep_level_unified_stream", "use_tf32",
+]
+# fmt: on
+"""What ONNX Runtime's CUDA knows, to which the C++ backend passes all on."""
 TENSORRT_NAMES = {
     "max_workspace_size_bytes": "trt_max_workspace_size",
     "int8_calibration_table_name": "trt_int8_calibration_table_name",
@@ -128,14 +137,16 @@ def _accelerators(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         for each in accelerators:
             _choice(key, each["name"], dict.fromkeys(ACCELERATORS.get(key, ())))
             found[each["name"]] = dict(each.get("parameters", {}))
-    for name in found.get("tensorrt", {}):
-        _choice("parameter of the accelerator tensorrt", name, dict.fromkeys(sorted(TENSORRT_PARAMETERS)))
+    for accelerator, known in (("tensorrt", sorted(TENSORRT_PARAMETERS)), ("cuda", CUDA_OPTIONS)):
+        for name in found.get(accelerator, {}):
+            _choice(f"parameter of the accelerator {accelerator}", name, dict.fromkeys(known))
     return found
 
 
 def _cuda_options(config: Mapping[str, Any], accelerator: Mapping[str, str]) -> dict[str, str]:
+    # The model's own win, as with the C++ backend.
     own = {key: value for key in CUDA_PARAMETERS if (value := _parameter(config, key)) is not None}
-    return {key: CUDA_CHOICES.get(key, {}).get(value, value) for key, value in {**own, **accelerator}.items()}
+    return {key: CUDA_CHOICES.get(key, {}).get(value, value) for key, value in {**accelerator, **own}.items()}
 
 
 def _tensorrt_options(accelerator: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,18 @@
+"""What `histoserve export tissue --from vgg16 FILE` serves: torchvision's VGG16, trained on its classes.
+
+Its last layer gives a logit each of these, in their order, of tiles at the pipeline's µm/px.
+"""
+
+from torch import Tensor
+
+from histoserve.export.served import ServedGraph
+from histoserve.export.tissue.classes import CLASSES, MPP, TILE_PX
+from histoserve.export.torchvision import state_in, tile_classifier, vgg16_from_weights
+
+weights_in = state_in
+
+
+def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
+    """As of the pipeline's own network."""
+    network = vgg16_from_weights(weights)
+    return [tile_classifier("tissue_network", network, CLASSES, TILE_PX, {"mpp": f"{MPP:.6g}"})]
