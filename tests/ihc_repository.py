@@ -1,7 +1,4 @@
-"""ihc's models with a tiny graph in the place of the network: what is dark is a nucleus, of tumour; brown is positive.
-
-They wait in `ihc_models` for a trained network, with which they go to `model_repository`.
-"""
+"""ihc's models with a tiny graph in place of the network: what is dark is a nucleus, of tumour; brown is positive."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +7,7 @@ import numpy as np
 from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 
-REPOSITORY = Path(__file__).with_name("ihc_models")
+REPOSITORY = Path(__file__).parent.parent / "model_repository"
 MPP = 0.25
 DARK = 170
 """Of the mean of red, green and blue: from here on no nucleus."""

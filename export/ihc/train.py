@@ -37,7 +37,7 @@ PHANTOMS, VALIDATED = 24, 6
 SHARES = (0.6, 0.25, 0.15)
 """Of the crops, from CoNSeP, from tiles without types, and from phantoms; what is not there, others make up for."""
 
-CALIBRATED = "ihc.pt"
+CALIBRATED = "calibrated.pt"
 
 Phantoms = Annotated[int, Option(min=0, help="Slides to draw, two tiles of each.")]
 
