@@ -25,10 +25,14 @@ KEYS = {"keys": [{"kty": "oct", "alg": "HS256", "kid": "k", "k": ""}]}
 
 @dataclass(frozen=True)
 class Guarded:
-    """`address` of gRPC; in `folder` ca.crt, and certificate and key of the server, of a client, of a stranger."""
+    """Where it is, and what may be shown to it."""
 
     address: str
+    """Of gRPC."""
+    observe: str
+    """Of health and metrics."""
     folder: Path
+    """Holds ca.crt, and certificate and key of the server, of a client, of a stranger."""
 
 
 def letters(data: bytes) -> str:
@@ -78,7 +82,7 @@ def guarded(folder: Path, guard: dict[str, Any], upstream: int) -> Iterator[Guar
         running = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
         assert _up(f"http://{LOOPBACK}:{ports['http']}/replicas", running), (folder / "log").read_text()
-        yield Guarded(f"localhost:{ports['grpc']}", folder)
+        yield Guarded(f"localhost:{ports['grpc']}", f"http://{LOOPBACK}:{ports['http']}", folder)
     finally:
         running.kill()
         running.wait()

@@ -4,16 +4,27 @@ import csv
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rendered_chart import DIGEST, merged, objects, values
 
 from histoserve.client.results.result_json import read_result
 from histoserve.deploy.local.triton import LocalTriton
 from histoserve.phantom import write_phantom
 
+pytest.importorskip("helm_python")
+
+REPOSITORY = Path(__file__).parents[1] / "model_repository"
 COUNT = 2
 SLIDES = ("a.tiff", "b.tiff", "c.tiff", "damaged.tiff", "e.tiff")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
+    with LocalTriton(REPOSITORY, models=["tissue_tiles", "tissue_slide"], state=tmp_path_factory.mktemp("t")) as triton:
+        yield triton
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +39,18 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(archive: Path, out: Path, index: int, server: LocalTriton) -> "subprocess.Popen[bytes]":
-    """As a pod of the chart's Indexed Job does."""
-    shared = ["--list", str(archive), "--shard", f"{index}/{COUNT}", "--server", server.grpc]
-    options = ["--pipeline", "tissue", "--at-once", "1", "--batch", "1", "--in-flight", "1", "-o", str(out)]
-    return subprocess.Popen([str(Path(sys.executable).with_name("histoserve")), "analyze", *shared, *options])
+    """A pod of the chart's Indexed Job, but for places of this machine."""
+    job = {"enabled": True, "image": {"repository": "r.example/client", "digest": DIGEST}, "clients": COUNT}
+    more = {"pipelines": ["tissue"], "slidesClaim": "slides", "outClaim": "out", "atOnce": 1, "inFlight": 1}
+    rendered = objects(merged(values("cpu"), {"archive": {**job, **more}}))
+    [job] = [each for each in rendered.values() if each["kind"] == "Job"]
+    [box] = job["spec"]["template"]["spec"]["containers"]
+    places = {"/slides": str(archive.parent), "/out": str(out), "h.path.svc:8001": server.grpc}
+    arguments = "\n".join(box["args"]).replace("$(JOB_COMPLETION_INDEX)", str(index))
+    for there, here in places.items():
+        arguments = arguments.replace(f"={there}", f"={here}")
+    histoserve = str(Path(sys.executable).with_name(*box["command"]))
+    return subprocess.Popen([histoserve, *arguments.split("\n"), "--batch", "1"])
 
 
 def rows(out: Path, index: int) -> dict[str, str]:

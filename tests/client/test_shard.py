@@ -41,5 +41,5 @@ def test_a_list_names_slides_beside_it_or_with_a_full_path(tmp_path: Path) -> No
 def test_a_list_without_slides_is_told(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "list").write_bytes(content)
-    with pytest.raises(WrongUsage, match="--list .*list "):
+    with pytest.raises(WrongUsage, match=r"--list .*list "):
         slides_of_list(tmp_path / "list")
