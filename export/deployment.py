@@ -4,6 +4,8 @@ from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+INSTALLED = Path(__file__).parents[1] / "model_repository"
+"""What `serve` and `analyze` start without a word."""
 BACKEND, GRAPH = "onnxruntime", "model.onnx"
 VERSIONS = {"fp32": 1, "fp16": 2, "int8": 3}
 """Precision → version of the model."""

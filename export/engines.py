@@ -14,9 +14,8 @@ from google.protobuf.message import DecodeError
 
 from histoserve.export import pipelines
 from histoserve.export.config import read_config
-from histoserve.export.deployment import GRAPH, served_version
+from histoserve.export.deployment import GRAPH, INSTALLED, served_version
 from histoserve.export.portable import require_portable
-from histoserve.export.repository import INSTALLED
 from histoserve.export.tensorrt import Engine, engine_from_onnx, library
 
 ANY_SIDE = 256

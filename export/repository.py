@@ -10,12 +10,10 @@ from google.protobuf import text_format
 from histoserve.export.agreement import check_fit
 from histoserve.export.config import HEADER, GraphDoesNotFit, config_from_graph, read_config
 from histoserve.export.deployment import GRAPH, PRECISION, serve_version, served_version, shadow_of
+from histoserve.export.deployment import INSTALLED as INSTALLED
 from histoserve.export.origin import FILE, Origin, origin_from_weights, origin_of
 from histoserve.export.served import ServedGraph
 from histoserve.export.whole import write_together
-
-INSTALLED = Path(__file__).parents[1] / "model_repository"
-"""What `serve` and `analyze` start without a word."""
 
 
 @dataclass(frozen=True)
