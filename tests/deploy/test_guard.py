@@ -133,8 +133,11 @@ def test_a_method_that_is_not_on_the_list_is_refused(everything: Guarded, show: 
 
 
 def test_a_body_that_is_too_large_is_refused_as_such(everything: Guarded, show: Show) -> None:
+    access = show(token(sub="large"))
+
+    assert asked(everything.address, access, "ModelInfer", 65 * 2**20)[0] == "RESOURCE_EXHAUSTED"
     with pytest.raises(Refused, match=r"larger than max \(64 MiB\): send fewer tiles in one"):
-        Server(everything.address, show(token(sub="large"))).infer("table", {"TILE": [bytes(65 * 2**20)]}, 60)
+        Server(everything.address, access).infer("table", {"TILE": [bytes(65 * 2**20)]}, 60)
 
 
 def test_a_caller_that_asks_too_often_is_turned_away_and_others_are_not(everything: Guarded, show: Show) -> None:
