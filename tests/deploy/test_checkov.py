@@ -13,7 +13,7 @@ pytest.importorskip("helm_python")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("checkov"), reason="needs checkov")]
 
 MEANT = {
-    "CKV_K8S_11": "Envoy, a client and the copying of kernels would be throttled at each burst; replicas have a CPU limit",
+    "CKV_K8S_11": "Envoy, a client and the copying of kernels would be throttled at bursts; replicas have a limit",
     "CKV_K8S_21": "Helm gives the namespace",
     "CKV_K8S_40": "NVIDIA's image has a user of the number 1000",
 }
