@@ -187,7 +187,8 @@ class Server:
         except grpc.RpcError as error:
             # A broken connection ends the request itself.
             return error.code() != grpc.StatusCode.DEADLINE_EXCEEDED
-        except ValueError:
+        # A guard that turns the question away is there too.
+        except (ValueError, ServerError):
             return True
         return True
 
