@@ -158,7 +158,7 @@ passports: .venv/.all .venv/.tensorrt
 
 # The pages' commands come alone: they train and measure, on threads that wait for each other when others run.
 PAGES := tests/test_readme.py
-test: lint browser .venv/.tensorrt
+test: lint browser .venv/.tensorrt .venv/.kinds
 	$(PYTEST) --ignore $(PAGES)
 	$(BIN)/pytest $(PAGES)
 
@@ -198,6 +198,12 @@ browser:
 .venv/.tensorrt: .venv/.all
 	@if $(PIP_INSTALL) --editable '.[tensorrt]'; then touch $@; \
 	else echo "TensorRT cannot be installed here: the tests that ask it are left out" >&2; fi
+
+# The kinds of KEDA's and Prometheus' objects, which the chart is held against: read as text, as they want Python 3.14.
+KINDS := cloudcoil-models-keda==2.20.2.1 cloudcoil-models-prometheus-operator==0.93.1.1
+.venv/.kinds: .venv/.all
+	@if $(BIN)/python -m pip download --quiet --no-deps --only-binary :all: --python-version 3.14 --dest .venv/kinds $(KINDS); \
+	then touch $@; else echo "The kinds of KEDA and Prometheus cannot be fetched: the tests against them are left out" >&2; fi
 
 clean:
 	rm -rf .venv out build *.egg-info

@@ -34,7 +34,7 @@ from histoserve.client.preparation import AS_IT_IS, Preparation
 from histoserve.client.resolution import resolve
 from histoserve.client.results.folder import LAST, ResultFolder
 from histoserve.client.results.source import source_of
-from histoserve.client.results.summary import GOOD, Row, State, write_summary
+from histoserve.client.results.summary import GOOD, SUMMARY, Row, State, write_summary
 from histoserve.client.slide import Slide, open_slide, printable
 from histoserve.client.survey import Survey
 
@@ -56,6 +56,8 @@ class Call:
     """Also what is there already."""
     preparations: Mapping[str, Preparation] = field(default_factory=dict)
     """Of the pipelines whose pictures are prepared."""
+    summary: str | None = None
+    """Name of the file of its rows, where other calls write theirs beside it."""
 
     def orders(self, slide: Path) -> list[Order]:
         """One a pipeline."""
@@ -213,8 +215,8 @@ class _Run:
 
     def _summarise(self) -> None:
         """After each row, so that whatever ends this process leaves one that tells how far it came."""
-        if len(self._rows) > 1:
-            write_summary(self._call.order.out, self._rows.values())
+        if self._call.summary or len(self._rows) > 1:
+            write_summary(self._call.order.out, self._rows.values(), self._call.summary or SUMMARY)
 
     def _how_far(self) -> str:
         rows = list(self._rows.values())

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from histoserve.client import own_commands, own_options
+from histoserve.client import analyze_command, own_commands, own_options
 from histoserve.client.analyze_command import EXAMPLES, analyze
 from histoserve.client.errors import HistoserveError, WrongUsage
 from histoserve.client.labels.command import label
@@ -184,10 +184,15 @@ def describe(
     protocol: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write Triton's gRPC protocol, for other languages.")
     ] = None,
+    ca: analyze_command.Ca = None,
+    certificate: analyze_command.Certificate = None,
+    key: analyze_command.Key = None,
+    token_file: analyze_command.TokenFile = None,
 ) -> None:
     """Tells who calls from other software what a pipeline takes and gives: tensors, sizes, units, limits, errors."""
     with _in_words():
-        _lazily("histoserve.client.describe.command", "describe", "server")(pipeline, server, as_json, protocol)
+        describe = _lazily("histoserve.client.describe.command", "describe", "server")
+        describe(pipeline, server, as_json, protocol, ca, certificate, key, token_file)
 
 
 @app.command()

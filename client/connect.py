@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from histoserve.client.access import PLAIN, Access
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.servers import Servers
@@ -42,22 +43,30 @@ class Connection(Protocol):
 
 @contextmanager
 def connect(
-    addresses: Sequence[str], pipelines: Sequence[str], deadline: float, warn: Callable[[str], None] = lambda text: None
+    addresses: Sequence[str],
+    pipelines: Sequence[str],
+    deadline: float,
+    warn: Callable[[str], None] = lambda text: None,
+    access: Access = PLAIN,
 ) -> Iterator[Servers]:
     """To the servers at `addresses`; without any, to one that is started here and stopped at the end."""
     if addresses:
-        with _connected(addresses, deadline, warn) as wire:
+        with _connected(addresses, deadline, warn, access) as wire:
             yield wire
         return
-    with _local(pipelines) as address, _connected([address], deadline, warn) as wire:
+    if access != PLAIN:
+        raise WrongUsage("--ca, --certificate and --token-file are for servers elsewhere: name one with --server.")
+    with _local(pipelines) as address, _connected([address], deadline, warn, PLAIN) as wire:
         yield wire
 
 
 @contextmanager
-def _connected(addresses: Sequence[str], deadline: float, warn: Callable[[str], None]) -> Iterator[Servers]:
+def _connected(
+    addresses: Sequence[str], deadline: float, warn: Callable[[str], None], access: Access
+) -> Iterator[Servers]:
     if len(set(addresses)) < len(addresses):
         raise WrongUsage(f"--server names the same address twice: {', '.join(addresses)}.")
-    servers = Servers([Server(address) for address in addresses], deadline, warn=warn)
+    servers = Servers([Server(address, access) for address in addresses], deadline, warn=warn)
     try:
         yield servers
     finally:

@@ -36,12 +36,14 @@ class ServerError(HistoserveError):
 class NoAnswer(ServerError):
     """Nothing that is a Triton answers at the address, for now."""
 
-    def __init__(self, address: str, reason: str):
-        super().__init__(
-            f"No Triton server answers at {address} ({reason}). Check that it runs and that this is its gRPC port "
-            "(usually 8001; 8000 is HTTP)."
-        )
+    def __init__(self, address: str, reason: str, advice: str | None = None):
+        advice = advice or "Check that it runs and that this is its gRPC port (usually 8001; 8000 is HTTP)."
+        super().__init__(f"No Triton server answers at {address} ({reason}). {advice}")
         self.reason = reason
+
+
+class Denied(ServerError):
+    """The server does not let this caller in, or not do that."""
 
 
 class Unavailable(ServerError):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from histoserve.client.access import PLAIN, Access
 from histoserve.client.connect import Wire, connect
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import ServerError, SlideError
@@ -55,10 +56,12 @@ ReadTile = Callable[[RGB, float], Reading]
 
 
 @contextmanager
-def tile_reader(addresses: Sequence[str] = (), deadline: float = DEADLINE) -> Iterator[ReadTile]:
+def tile_reader(
+    addresses: Sequence[str] = (), deadline: float = DEADLINE, access: Access = PLAIN
+) -> Iterator[ReadTile]:
     """Asks the servers at `addresses`; without any, one that is started here. Raises as `connect`."""
     pipeline = reading_pipeline()
-    with connect(addresses, [pipeline], deadline) as servers:
+    with connect(addresses, [pipeline], deadline, access=access) as servers:
         yield partial(read_tile, servers, pipeline)
 
 

@@ -17,10 +17,22 @@ from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor, triton_to_np_dtype
 
+from histoserve.client.access import LOOPBACK, PLAIN, Access
 from histoserve.client.configs import config_from_message
 from histoserve.client.contract import Contract, ModelConfig, contract_from_configs
-from histoserve.client.errors import Full, Internal, Lost, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.errors import (
+    Denied,
+    Full,
+    Internal,
+    Lost,
+    NoAnswer,
+    Refused,
+    ServerError,
+    Unavailable,
+    WrongUsage,
+)
 from histoserve.client.fallen import Fallen
+from histoserve.client.greeting import spoken_at
 
 Arrays = Mapping[str, "NDArray[Any] | Sequence[bytes]"]
 Outputs = Mapping[str, NDArray[Any]]
@@ -42,7 +54,6 @@ CHANNEL = (
     ("grpc.keepalive_time_ms", 310_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 )
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 PASSING = {
     grpc.StatusCode.UNAVAILABLE,
@@ -52,6 +63,12 @@ PASSING = {
     grpc.StatusCode.CANCELLED,
 }
 """Say nothing about the request: a server starting, stopping, gone or overloaded."""
+
+DENIED = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
+"""A caller that is not let in, or not to do that: no other try helps."""
+
+TOKEN = re.compile(r"jwt|jwks|token|audience|issuer", re.IGNORECASE)
+"""How Envoy says that it is the token."""
 
 BROKE = re.compile(
     r"socket closed|stream removed|connection reset|broken pipe|goaway|endpoint read failed|end of (tcp )?stream"
@@ -83,12 +100,12 @@ TOO_LARGE = re.compile(r"larger than max", re.IGNORECASE)
 class Server:
     """A connection to one server, shared by threads."""
 
-    def __init__(self, address: str):
-        host = _host(address)
+    def __init__(self, address: str, access: Access = PLAIN):
+        self._host = _host(address)
+        access.require_secret(address, self._host)
         self.address = address
-        # A proxy that the environment names for the internet does not lead to this machine.
-        options = (*CHANNEL, ("grpc.enable_http_proxy", int(host not in LOOPBACK)))
-        self._channel = grpc.insecure_channel(address, options=options)
+        self._access = access
+        self._channel = _channel(address, self._host, access)
         self._fallen = Fallen()
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
@@ -99,9 +116,9 @@ class Server:
     def version(self) -> str:
         """Of the server; raises NoAnswer within seconds if no Triton answers."""
         try:
-            answer = self._stub.ServerMetadata(service_pb2.ServerMetadataRequest(), timeout=ASK_SECONDS)
+            answer = self._asked("ServerMetadata", service_pb2.ServerMetadataRequest())
         except grpc.RpcError as error:
-            raise NoAnswer(self.address, _details(error)) from error
+            raise NoAnswer(self.address, _details(error), self._advice(error)) from error
         return str(answer.version)
 
     def contract(self, pipeline: str) -> Contract:
@@ -118,8 +135,8 @@ class Server:
     def config(self, model: str) -> ModelConfig:
         """Raises ServerError if the server does not tell it."""
         try:
-            message = self._stub.ModelConfig(service_pb2.ModelConfigRequest(name=model), timeout=ASK_SECONDS).config
-            metadata = self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(name=model), timeout=ASK_SECONDS)
+            message = self._asked("ModelConfig", service_pb2.ModelConfigRequest(name=model)).config
+            metadata = self._asked("ModelMetadata", service_pb2.ModelMetadataRequest(name=model))
         except grpc.RpcError as error:
             raise ServerError(
                 f"The server at {self.address} does not tell the config of {model} ({_details(error)})."
@@ -131,11 +148,13 @@ class Server:
         request = service_pb2.ModelInferRequest(model_name=model)
         for name, value in arrays.items():
             _add(request, name, value)
-        sent = self._fallen.now()
+        sent, shown = self._fallen.now(), self._access.metadata()
         try:
-            call = self._stub.ModelInfer.future(request, timeout=timeout)
+            call = self._stub.ModelInfer.future(request, timeout=timeout, metadata=shown)
             answer = self._answer(call)
         except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.UNAUTHENTICATED and shown != self._access.metadata():
+                raise Unavailable(f"{self.address}, {model}: the token is renewed ({_details(error)})") from error
             raise self._of_replica(model, error, sent) from error
         # gRPC's ways to say that the channel was closed meanwhile
         except (ValueError, grpc.FutureCancelledError) as error:
@@ -164,13 +183,55 @@ class Server:
 
     def _lives(self) -> bool:
         try:
-            self._stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=LIVE_WITHIN)
+            self._asked("ServerLive", service_pb2.ServerLiveRequest(), LIVE_WITHIN)
         except grpc.RpcError as error:
             # A broken connection ends the request itself.
             return error.code() != grpc.StatusCode.DEADLINE_EXCEEDED
-        except ValueError:
+        # A guard that turns the question away is there too.
+        except (ValueError, ServerError):
             return True
         return True
+
+    def _asked(self, method: str, request: Any, within: float = ASK_SECONDS) -> Any:
+        """The answer; raises Denied, Full, or what gRPC raises."""
+        try:
+            return getattr(self._stub, method)(request, timeout=within, metadata=self._access.metadata())
+        except grpc.RpcError as error:
+            if error.code() in DENIED:
+                raise Denied(self._denial(error)) from error
+            if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and not TOO_LARGE.search(error.details() or ""):
+                raise Full(
+                    f"The server at {self.address} turns this caller away for now ({_details(error)}): try again in "
+                    "a minute, or ask who runs it for a larger share."
+                ) from error
+            raise
+
+    def _denial(self, error: grpc.RpcError) -> str:
+        said, token = _details(error), self._access.token
+        if error.code() == grpc.StatusCode.UNAUTHENTICATED and token is None:
+            return f"The server at {self.address} wants a token ({said}): name a file that holds one with --token-file."
+        if token and TOKEN.search(said):
+            return f"The server at {self.address} does not take the token in {token.path} ({said}): renew the file."
+        return f"The server at {self.address} does not let this caller do that ({said}): ask who runs it."
+
+    def _advice(self, error: grpc.RpcError) -> str | None:
+        """What to do about a server that does not answer, where one can be more certain than NoAnswer is."""
+        if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            return None
+        spoken = spoken_at(self._host, int(self.address.rpartition(":")[2]))
+        if self._access.ca is None and spoken not in (None, "no TLS"):
+            return "It speaks TLS: name who signed its certificate with --ca FILE, or --ca system."
+        if self._access.ca is not None and spoken == "no TLS":
+            return "It speaks no TLS: leave out --ca, or name the port that does."
+        if spoken == "TLS, with a certificate of the client":
+            return (
+                "It wants a certificate of the client, and does not take this one: name another with --certificate."
+                if self._access.certificate
+                else "It wants a certificate of the client: name it with --certificate."
+            )
+        if spoken == "TLS":
+            return f"Its certificate is for another name, or not signed by those in --ca {self._access.ca_named}."
+        return None
 
     def _of_replica(self, model: str, error: grpc.RpcError, sent: float) -> ServerError:
         """As `_classified`; one of several replicas is not waited for, nor is a request blamed for its dead stage."""
@@ -194,6 +255,8 @@ class Server:
             return Full(message)
         if code in PASSING:
             return Unavailable(message)
+        if code in DENIED:
+            return Denied(self._denial(error))
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
             return Internal(message)
         return ServerError(f"{message}. The server no longer serves what it did; see its log.")
@@ -212,13 +275,13 @@ class Server:
 
     def _ready(self, model: str) -> bool:
         try:
-            return bool(self._stub.ModelReady(service_pb2.ModelReadyRequest(name=model), timeout=ASK_SECONDS).ready)
+            return bool(self._asked("ModelReady", service_pb2.ModelReadyRequest(name=model)).ready)
         except grpc.RpcError:
             return False
 
     def _pipelines(self) -> str:
         try:
-            index = self._stub.RepositoryIndex(service_pb2.RepositoryIndexRequest(ready=True), timeout=ASK_SECONDS)
+            index = self._asked("RepositoryIndex", service_pb2.RepositoryIndexRequest(ready=True))
         except grpc.RpcError:
             return "others or none (it does not list its models)"
         names = {model.name for model in index.models}
@@ -232,6 +295,16 @@ def _add(request: Any, name: str, value: "NDArray[Any] | Sequence[bytes]") -> No
     raw = serialize_byte_tensor(array).tolist() if array.dtype == object else array.tobytes()
     request.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
     request.raw_input_contents.append(raw or b"")
+
+
+def _channel(address: str, host: str, access: Access) -> Any:
+    # A proxy that the environment names for the internet does not lead to this machine.
+    options = (*CHANNEL, ("grpc.enable_http_proxy", int(host not in LOOPBACK)))
+    if access.ca is None:
+        return grpc.insecure_channel(address, options=options)
+    certificate, key = access.certificate or (None, None)
+    credentials = grpc.ssl_channel_credentials(access.ca, key, certificate)
+    return grpc.secure_channel(address, credentials, options=options)
 
 
 def _host(address: str) -> str:

@@ -41,6 +41,12 @@ def side_of(model: str, repository: Path) -> int:
 
 def served_graphs(repository: Path) -> Iterator[tuple[str, onnx.ModelProto, int]]:
     """Model, graph and the most rows a request, of every ONNX model in `repository`; ValueError if there is none."""
+    for model, path, rows in graph_files(repository):
+        yield model, graph_from_file(path), rows
+
+
+def graph_files(repository: Path) -> Iterator[tuple[str, Path, int]]:
+    """The same with the graph's file, of the version that is served."""
     paths = sorted(repository.glob(f"*/[0-9]*/{GRAPH}"))
     if not paths:
         raise ValueError(f"no model in {repository} has a graph, 1/{GRAPH}: name a model repository")
@@ -48,7 +54,7 @@ def served_graphs(repository: Path) -> Iterator[tuple[str, onnx.ModelProto, int]
         config = read_config(path.parents[1])
         if path.parent.name != str(served_version(config)):
             continue
-        yield config.name, graph_from_file(path), config.max_batch_size
+        yield config.name, path, config.max_batch_size
 
 
 def graph_from_file(path: Path) -> onnx.ModelProto:

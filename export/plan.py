@@ -5,7 +5,6 @@ graph, compute capability and version, and `configs/tensorrt.pbtxt` of the model
 """
 
 import argparse
-import subprocess
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -16,30 +15,19 @@ from histoserve.export.config import HEADER, read_config
 from histoserve.export.deployment import INSTALLED
 from histoserve.export.engines import side_of
 from histoserve.export.inspect_command import graph_of
-from histoserve.export.tensorrt import engine_from_onnx, library_of_gpu
+from histoserve.export.tensorrt import capability, engine_from_onnx, library_of_servers
 from histoserve.export.whole import write_together
 
 
-def capability_here() -> str:
-    """Of the first GPU, as "8.9"; ValueError where there is none."""
-    command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader", "--id=0"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ValueError(
-            f"no GPU here that nvidia-smi tells of ({type(error).__name__}): run this on the one"
-        ) from None
-    return said
-
-
-def write_plan(model: str, repository: Path, capability: str) -> Path:
+def write_plan(model: str, repository: Path, gpu: str) -> Path:
+    """Its file; `gpu` is a compute capability, as in "8.9"."""
     path = graph_of(model, repository)
     require_own_graph(path)
-    trt, config, graph = library_of_gpu(), read_config(path.parents[1]), sha256_of(path)
+    trt, config, graph = library_of_servers(), read_config(path.parents[1]), sha256_of(path)
     rows = max(config.max_batch_size, 1)
-    engine = engine_from_onnx(trt, model, path.read_bytes(), rows, side_of(model, repository), portable=False)
-    plan = path.with_name(plan_name(graph, capability, trt.__version__))
-    plans = {**plans_in(path.parent, graph), capability: plan.name}
+    engine = engine_from_onnx(trt, model, path.read_bytes(), rows, side_of(model, repository), capabilities=())
+    plan = path.with_name(plan_name(graph, gpu, trt.__version__))
+    plans = {**plans_in(path.parent, graph), gpu: plan.name}
     said = HEADER + text_format.MessageToString(of_plans(config, plans))
     write_together({plan: engine.content, path.parents[1] / CONFIGS / NAME: said.encode()})
     return plan
@@ -51,9 +39,9 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, default=INSTALLED)
     asked = parser.parse_args()
     try:
-        capability = capability_here()
+        gpu = capability()
         for model in asked.models:
-            print(write_plan(model, asked.repository, capability), flush=True)
+            print(write_plan(model, asked.repository, gpu), flush=True)
     except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -1,9 +1,14 @@
 """What of a network is served: the declaration by which it is traced, checked and put into the model repository."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+# Whoever reads a repository's graphs, to build engines of them, has no PyTorch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
-"""TensorRT for RTX: an engine of a graph, or which node it refuses and why. The only file that knows TensorRT.
+"""TensorRT: an engine of a graph, or which node it refuses and why. The only file that knows TensorRT.
 
-It compiles ahead of time, on any machine and without a GPU. Nothing can be run of an engine here.
+TensorRT for RTX compiles ahead of time, on any machine and without a GPU; TensorRT itself for the GPU of this machine.
+Nothing can be run of an engine here.
 """
 
-import importlib
+import ctypes
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -35,16 +37,6 @@ class Engine:
         return f"{self.layers} layers, an engine of {self.size / 2**20:.1f} MiB in {self.seconds:.1f} s"
 
 
-def library_of_gpu() -> ModuleType:
-    """TensorRT itself, which builds on a GPU for that kind of GPU; ValueError where it is not, or does not load."""
-    try:
-        return importlib.import_module("tensorrt")
-    except ImportError as error:
-        raise ValueError(
-            f"a plan is built by TensorRT on the GPU that it is for: pip install tensorrt ({error})"
-        ) from error
-
-
 def library() -> ModuleType | None:
     """None where the extra `[tensorrt]` is not installed; ValueError if it is, and does not load."""
     try:
@@ -61,10 +53,49 @@ def library() -> ModuleType | None:
     return tensorrt_rtx_bindings
 
 
-def engine_from_onnx(trt: ModuleType, model: str, graph: bytes, rows: int, side: int, portable: bool = True) -> Engine:
-    """The engine for requests of exactly `rows` rows, other free axes being `side`; in full float32.
+def library_of_servers() -> ModuleType:
+    """The one that Triton's backend is of; ValueError where it is not installed."""
+    try:
+        import tensorrt
+    except ImportError as error:
+        raise ValueError(
+            f"TensorRT is not installed, or does not load ({error}): build in NVIDIA's image of it"
+        ) from error
+    return tensorrt
 
-    Not `portable`, it is for the GPU that is here. NoEngine names `model`, the node and the reason.
+
+def capability() -> str:
+    """Of this machine's first GPU, as in "8.9"; ValueError without one."""
+    major, minor, device = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        raise ValueError(
+            f"no GPU can be asked here ({error}): engines are built on the kind that will run them"
+        ) from error
+    # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+    failed = cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0)
+    for number, value in ((75, major), (76, minor)):
+        failed = failed or cuda.cuDeviceGetAttribute(ctypes.byref(value), number, device)
+    if failed:
+        raise ValueError(f"no GPU is here (CUDA error {failed}): engines are built on the kind that will run them")
+    return f"{major.value}.{minor.value}"
+
+
+def engine_from_onnx(
+    trt: ModuleType,
+    model: str,
+    graph: bytes,
+    rows: int,
+    side: int,
+    *,
+    least: int | None = None,
+    capabilities: Sequence[str] = CAPABILITIES,
+) -> Engine:
+    """The engine for requests of `least` (else exactly `rows`) to `rows` rows, other free axes being `side`; in full
+    float32. Without `capabilities` it is for the GPU of this machine.
+
+    NoEngine names `model`, the node and the reason.
     """
     start = time.process_time()
     log = Log(trt)
@@ -75,26 +106,29 @@ def engine_from_onnx(trt: ModuleType, model: str, graph: bytes, rows: int, side:
         raise NoEngine(f"{model}: TensorRT {trt.__version__} refuses {refusal(parser.get_error(0))}")
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
-    if portable:
-        config.num_compute_capabilities = len(CAPABILITIES)
-        for number, name in enumerate(CAPABILITIES):
-            config.set_compute_capability(getattr(trt.ComputeCapability, name), number)
-    config.add_optimization_profile(fixed_shapes(builder, network, rows, side))
+    if capabilities:
+        config.num_compute_capabilities = len(capabilities)
+    for number, name in enumerate(capabilities):
+        config.set_compute_capability(getattr(trt.ComputeCapability, name), number)
+    config.add_optimization_profile(shapes(builder, network, least or rows, rows, side))
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise NoEngine(f"{model}: TensorRT {trt.__version__} builds no engine of {rows} rows: {log.first()}")
     return Engine(network.num_layers, engine.nbytes, time.process_time() - start, bytes(engine))
 
 
-def fixed_shapes(builder: Any, network: Any, rows: int, side: int) -> Any:
-    """A profile whose smallest, usual and largest shapes are one: the engine then has one kernel for each layer."""
+def shapes(builder: Any, network: Any, least: int, rows: int, side: int) -> Any:
+    """A profile from `least` rows to `rows`, which it is fastest for; where they are one, a layer has one kernel."""
     profile = builder.create_optimization_profile()
     for number in range(network.num_inputs):
         tensor = network.get_input(number)
-        free = {axis: side if axis else rows for axis, extent in enumerate(tensor.shape) if extent < 0}
-        shape = tuple(free.get(axis, extent) for axis, extent in enumerate(tensor.shape))
-        profile.set_shape(tensor.name, shape, shape, shape)
+        smallest, largest = (_shape(tensor.shape, extent, side) for extent in (least, rows))
+        profile.set_shape(tensor.name, smallest, largest, largest)
     return profile
+
+
+def _shape(extents: Sequence[int], rows: int, side: int) -> tuple[int, ...]:
+    return tuple(extent if extent >= 0 else side if axis else rows for axis, extent in enumerate(extents))
 
 
 def refusal(error: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from tritonclient.grpc import model_config_pb2, service_pb2
 
+from histoserve.client.access import PLAIN, Access, access_from_options
 from histoserve.client.configs import config_in
 from histoserve.client.contract import contract_from_configs
 from histoserve.client.describe.description import description
@@ -15,9 +16,9 @@ from histoserve.client.errors import OutputError, WrongUsage
 from histoserve.client.wire import Server
 
 
-def describe(pipeline: str, address: str | None, as_json: bool, protocol: Path | None) -> None:
-    """Prints the description; writes Triton's protocol to the file `protocol`."""
-    facts = of_server(pipeline, address) if address else of_installed(pipeline)
+def describe(pipeline: str, address: str | None, as_json: bool, protocol: Path | None, *access: Any) -> None:
+    """Prints the description; writes Triton's protocol to the file `protocol`; `access` as `access_from_options`."""
+    facts = of_server(pipeline, address, access_from_options(*access)) if address else of_installed(pipeline)
     if protocol:
         try:
             protocol.write_bytes(descriptor_set())
@@ -29,9 +30,9 @@ def describe(pipeline: str, address: str | None, as_json: bool, protocol: Path |
         print_description(facts)
 
 
-def of_server(pipeline: str, address: str) -> dict[str, Any]:
+def of_server(pipeline: str, address: str, access: Access = PLAIN) -> dict[str, Any]:
     """Raises ServerError if it does not answer, or does not serve the pipeline."""
-    server = Server(address)
+    server = Server(address, access)
     try:
         return description(
             pipeline, server.contract(pipeline), server.config, f"Triton {server.version()} at {address}"

@@ -36,7 +36,7 @@ class Row:
     """Why there is none, or not of all tiles."""
 
 
-def write_summary(out: Path, rows: Iterable[Row]) -> None:
+def write_summary(out: Path, rows: Iterable[Row], name: str = SUMMARY) -> None:
     """Replaces the file as a whole. Raises OutputError."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -44,7 +44,7 @@ def write_summary(out: Path, rows: Iterable[Row]) -> None:
     for row in rows:
         seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
         writer.writerow([row.slide, row.pipeline, row.state, row.result, seconds, row.folder, row.remark])
-    replace_text(out / SUMMARY, text.getvalue(), "summary")
+    replace_text(out / name, text.getvalue(), "summary")
 
 
 def replace_text(path: Path, text: str, what: str) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 IMAGE = ROOT / "deploy" / "image"
-FILES = ("Dockerfile", "client.Dockerfile")
+FILES = ("Dockerfile", "client.Dockerfile", "engines.Dockerfile")
 SOME = "histoserve.ensemble.nuclei.components"
 LOADED = f"""
 import {SOME} as module

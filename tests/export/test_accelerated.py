@@ -1,5 +1,6 @@
 """`histoserve export --tensorrt`: what its configs ask for, and that a plain export takes it back."""
 
+import ctypes
 import json
 import shutil
 import sys
@@ -15,9 +16,8 @@ from histoserve.deploy.local.backends.onnxruntime.session import execution_provi
 from histoserve.export.accelerated import accelerated, plain, plan_name, plans_in, require_plan, shapes_of
 from histoserve.export.commands import export
 from histoserve.export.config import GraphDoesNotFit, read_config
-from histoserve.export.plan import capability_here
 from histoserve.export.repository import INSTALLED
-from histoserve.export.tensorrt import library_of_gpu
+from histoserve.export.tensorrt import capability, library_of_servers
 
 SHA = "ffe9280d6e7701953ef2804b0858ee035a9b9f6f0855da0b60b53dfb18c25e28"
 AVAILABLE = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -113,10 +113,13 @@ def test_a_plan_is_of_one_graph_one_kind_of_gpu_and_one_version(tmp_path: Path) 
         plans_in(tmp_path, SHA)
 
 
-def test_a_plan_is_built_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ValueError, match="no GPU here"):
-        capability_here()
+def test_a_plan_is_built_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacks(name: str) -> None:
+        raise OSError(f"{name}: no such file")
+
+    monkeypatch.setattr(ctypes, "CDLL", lacks)
+    with pytest.raises(ValueError, match="no GPU can be asked here"):
+        capability()
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(ValueError, match="pip install tensorrt"):
-        library_of_gpu()
+    with pytest.raises(ValueError, match="TensorRT is not installed"):
+        library_of_servers()

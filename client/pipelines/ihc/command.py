@@ -6,7 +6,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from histoserve.client.analyze_command import Addresses, Again, Deadline, InFlight, Mpp, Out, Quiet, Slides
+from histoserve.client.analyze_command import (
+    Addresses,
+    Again,
+    Ca,
+    Certificate,
+    Deadline,
+    InFlight,
+    Key,
+    Mpp,
+    Out,
+    Quiet,
+    Slides,
+    TokenFile,
+)
 from histoserve.client.errors import WrongUsage
 from histoserve.client.terminal import complain, complaints
 
@@ -28,6 +41,10 @@ def command(
     deadline: Deadline = 300,
     again: Again = False,
     quiet: Quiet = False,
+    ca: Ca = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Reads slides or tiles stained for Ki67, ER, PR or HER2: tumour cells, positive and negative.
 
@@ -35,6 +52,7 @@ def command(
     tumour has no reading, which is not 0. For HER2 this is no score from 0 to 3+.
     """
     # The other commands are quick to start without these.
+    from histoserve.client.access import access_from_options
     from histoserve.client.analyze import Order
     from histoserve.client.call import Call, exit_code, run
     from histoserve.client.connect import connect
@@ -53,6 +71,7 @@ def command(
 
     if not out.strip():
         raise WrongUsage("-o is empty: give the folder for the results.")
+    access = access_from_options(ca, certificate, key, token_file)
     order = Order(Path(), "", Path(out), mpp, in_flight)
     found = gather(slides, complain)
     addresses = [each.strip() for value in server or [] for each in value.split(",")]
@@ -62,7 +81,7 @@ def command(
     taken = [each for each in found if each not in refused]
     with Board(taken, [PIPELINE], complaints, quiet) as board:
         call = Call(taken, [PIPELINE], order, 1, again)
-        rows = run(call, partial(connect, addresses, [PIPELINE], deadline, complain), board) if taken else []
+        rows = run(call, partial(connect, addresses, [PIPELINE], deadline, complain, access), board) if taken else []
     readings = readings_of(rows, [Path(out) / folder_of(each) / PIPELINE for each in taken])
     readings += [Read(printable(each.name), None, told) for each, told in refused.items()]
     write_readings(Path(out), readings, reading)

@@ -42,6 +42,12 @@ typed_config:
         private_key: { filename: /etc/envoy-tls/tls.key }
         # A renewed one is taken up without a restart.
         watched_directory: { path: /etc/envoy-tls }
+    {{- if .Values.guard.clientCertificates }}
+    validation_context:
+      trusted_ca: { filename: /etc/envoy-tls/ca.crt }
+      watched_directory: { path: /etc/envoy-tls }
+  require_client_certificate: true
+    {{- end }}
 {{- end }}
 
 {{- define "envoy-guard" -}}
@@ -70,6 +76,8 @@ typed_config:
     filter_enabled: { default_value: { numerator: 100 } }
     filter_enforced: { default_value: { numerator: 100 } }
     rate_limited_as_resource_exhausted: true
+    # Buckets at a time; more callers than that, and whoever was quiet for longest gets a full one again.
+    max_dynamic_descriptors: 10000
     rate_limits:
       - actions:
           {{- if .Values.guard.jwt.issuer }}
