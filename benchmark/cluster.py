@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 import yaml
 from dnslib import QTYPE, RR, A, DNSRecord
-from dnslib.server import BaseResolver, DNSLogger, DNSServer
+from dnslib.server import DNSLogger, DNSServer
 
 from histoserve.deploy.local.envoy import LocalEnvoy, filled
 from histoserve.deploy.local.ports import LOOPBACK, Ports, chosen
@@ -167,7 +167,7 @@ def _resolver(port: int) -> dict[str, Any]:
     }
 
 
-class _Names(BaseResolver):
+class _Names:
     """A name server with one name."""
 
     def __init__(self) -> None:
