@@ -18,10 +18,10 @@ from histoserve.deploy.local.envoy import THREADS
 TARGET = 0.95
 """Of one replica's tiles, for each of several."""
 COUNTS = (1, 2, 4)
-MS_A_TILE = 200
-CALLERS = 4
-"""Of a replica; a network that waits for its next tile would be no GPU at work."""
-WARM_S, MEASURED_S = 5.0, 25.0
+MS_A_TILE = 800
+CALLERS = 8
+"""Of a replica: while it does one batch, the next one is decoded."""
+WARM_S, MEASURED_S = 8.0, 40.0
 TIMEOUT_S = 120.0
 
 

@@ -173,6 +173,7 @@ def test_a_dead_stage_of_one_replica_is_no_black_hole(
     assert 1 <= tries(tmp_path)["lost"] + tries(tmp_path)["unavailable"] < 12
 
 
+@pytest.mark.slow
 def test_while_both_are_gone_the_client_waits_and_then_finishes(
     cluster: Cluster, two: list[LocalTriton], undisturbed: bytes, slide: Path, tmp_path: Path
 ) -> None:
@@ -222,6 +223,7 @@ def test_four_times_what_they_take_ends_nothing(cluster: Cluster, two: list[Loca
     assert done.restarts == 0
 
 
+@pytest.mark.slow
 def test_a_rollout_in_the_middle_of_a_slide_yields_no_result_and_then_the_new_one(
     cluster: Cluster, repositories: tuple[Path, Path], undisturbed: bytes, slide: Path, tmp_path: Path
 ) -> None:
