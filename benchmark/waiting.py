@@ -44,8 +44,11 @@ def wait(
 TritonPythonModel = bind(wait)
 
 
-def waiting_repository(folder: Path, ms_a_tile: float, dark: int = DARK) -> Path:
-    """A repository in the new `folder`; another `dark` makes it another network, by its NETWORK too."""
+def waiting_repository(folder: Path, ms_a_tile: float, dark: int = DARK, batch: int | None = None) -> Path:
+    """A repository in the new `folder`; another `dark` makes it another network, by its NETWORK too.
+
+    `batch`: tiles that the network takes at a time; as shipped without it.
+    """
     folder.mkdir(parents=True)
     for model in installed_repository().glob("nuclei_*"):
         (folder / model.name).symlink_to(model)
@@ -58,6 +61,7 @@ def waiting_repository(folder: Path, ms_a_tile: float, dark: int = DARK) -> Path
     config.backend = "python"
     for name, value in (("ms_a_tile", ms_a_tile), ("dark", dark)):
         config.parameters[name].string_value = str(value)
+    config.max_batch_size = batch or config.max_batch_size
     # One GPU does one batch at a time.
     del config.instance_group[:]
     config.instance_group.add(count=1, kind="KIND_CPU")

@@ -18,10 +18,10 @@ from histoserve.deploy.local.envoy import THREADS
 TARGET = 0.95
 """Of one replica's tiles, for each of several."""
 COUNTS = (1, 2, 4)
-MS_A_TILE = 800
-CALLERS = 8
-"""Of a replica: while it does one batch, the next one is decoded."""
-WARM_S, MEASURED_S = 8.0, 40.0
+MS_A_TILE = 600
+CALLERS = 4
+"""Of a replica: while it does one tile, the next ones are decoded; batches, answered all at once, would blur rates."""
+WARM_S, MEASURED_S = 5.0, 25.0
 TIMEOUT_S = 120.0
 
 
@@ -37,11 +37,11 @@ class Spent:
 def run(image: Path | None = None) -> int:
     """Prints tiles/s and what a tile costs of a processor; 1 under the target."""
     with tempfile.TemporaryDirectory() as name:
-        repository = waiting_repository(Path(name) / "repository", MS_A_TILE)
+        repository = waiting_repository(Path(name) / "repository", MS_A_TILE, batch=1)
         with Cluster(repository, COUNTS[0], models=MODELS, state=Path(name) / "state") as cluster:
             rates, spent = zip(*(measured(cluster, count) for count in COUNTS), strict=True)
     table = Table("replicas", "tiles/s", "a replica", "of one alone", "client, ms a tile", "Envoy", "servers")
-    table.title = f"a network of {MS_A_TILE} ms a tile in each replica, {CALLERS} requests of one tile a replica"
+    table.title = f"a network of {MS_A_TILE} ms a tile in each, {CALLERS} requests of one tile a replica"
     shares = [rate / count / rates[0] for rate, count in zip(rates, COUNTS, strict=True)]
     for count, rate, share, each in zip(COUNTS, rates, shares, spent, strict=True):
         costs = (f"{ms:.1f}" for ms in (each.client, each.envoy, each.servers))
