@@ -26,7 +26,6 @@ pytest.importorskip("dnslib")
 pytestmark = pytest.mark.skipif(envoy.installed() is None, reason=f"needs Envoy: {envoy.INSTALL}")
 
 from histoserve.benchmark.cluster import Cluster  # noqa: E402
-from histoserve.benchmark.overload.bench import MOST_MIB, TIMES, overload  # noqa: E402
 from histoserve.benchmark.waiting import MODELS, waiting_repository  # noqa: E402
 
 MS_A_TILE = 400
@@ -203,24 +202,6 @@ def test_a_drain_as_the_chart_does_it_turns_nobody_away(
     assert nuclei(tmp_path) == undisturbed
     record = tries(tmp_path)
     assert (record["unavailable"], record["lost"], record["internal"]) == (0, 0, 0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("polite", [True, False])
-def test_four_times_what_they_take_ends_nothing(cluster: Cluster, two: list[LocalTriton], polite: bool) -> None:
-    capacity = 2 * 1000 / MS_A_TILE
-    before = {server: server.pid for server in two}
-    done = overload(cluster, polite, capacity, seconds=8)
-    assert {server: server.pid for server in two} == before
-
-    answered, failures = len(done.answers.times), done.answers.failures
-    print(f"{answered} answered, {dict(failures)}, {done.peak_mib:.0f} MiB")
-    assert answered + failures.total() == int(8 * TIMES * capacity)
-    # It did work all the time; how much, `histoserve bench overload` says.
-    assert answered > capacity
-    assert set(failures) <= {"Full", "Unavailable"}
-    assert 0 < done.peak_mib < MOST_MIB
-    assert done.restarts == 0
 
 
 @pytest.mark.slow
