@@ -22,9 +22,14 @@ Triton's own number is 32.
 
 
 def arguments(
-    server_id: str, repository: Path, backends: Path, models: Iterable[str], ports: Mapping[str, int]
+    server_id: str,
+    repository: Path,
+    backends: Path,
+    models: Iterable[str],
+    ports: Mapping[str, int],
+    host: str = LOOPBACK,
 ) -> list[str]:
-    """The server's arguments; `ports` are those of its services, gRPC, HTTP and metrics, all on loopback."""
+    """The server's arguments; `ports` are those of its services, gRPC, HTTP and metrics, all on `host`."""
     of_backends = [f"shm-region-prefix-name={server_id}-", f"thread-pool-size={STUB_THREADS}"]
     names = sorted(path.name for path in backends.iterdir())
     return [
@@ -32,7 +37,7 @@ def arguments(
         f"--model-repository={repository}",
         f"--backend-directory={backends}",
         # All three: each service would listen on every interface otherwise.
-        *(f"--{name}-{part}" for name, port in ports.items() for part in (f"address={LOOPBACK}", f"port={port}")),
+        *(f"--{name}-{part}" for name, port in ports.items() for part in (f"address={host}", f"port={port}")),
         "--grpc-keepalive-permit-without-calls=true",
         f"--grpc-http2-min-recv-ping-interval-without-data={PINGS_MS}",
         f"--http-thread-count={HTTP_THREADS}",

@@ -110,7 +110,7 @@ class LocalEnvoy:
             with traces.hold(self.log) as log:
                 (self._folder / "log").symlink_to(self.log)
                 config = self._folder / "envoy.yaml"
-                config.write_text(filled(ports["grpc"], ports["http"], self._replicas))
+                config.write_text(self._config(ports["grpc"], ports["http"]))
                 self._keeper = subprocess.Popen(
                     [sys.executable, "-I", "-S", keep.__file__, str(os.getpid()), *_command(envoy, config)],
                     # Its admin socket has a relative name: those of the file system may have 107 letters at most.
@@ -125,6 +125,9 @@ class LocalEnvoy:
                 f"cannot start Envoy in {self._state} ({error.strerror}): make room there, or set XDG_STATE_HOME to "
                 "another folder"
             ) from error
+
+    def _config(self, port: int, observe: int) -> str:
+        return filled(port, observe, self._replicas)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_S

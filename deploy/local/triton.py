@@ -36,7 +36,7 @@ class LocalTriton:
     its steps. `ports` names those that must be certain ones. `environment` is added to that of the server and its
     stages. `state` is where the log is kept (default: `$XDG_STATE_HOME/histoserve`). Starting raises LocalTritonError,
     with the end of the log, if a model does not load or the server is not ready within `timeout_s` seconds. Any number
-    may run at once.
+    may run at once. `host` is another address of loopback, for several servers with one port.
     """
 
     def __init__(
@@ -48,11 +48,13 @@ class LocalTriton:
         environment: Mapping[str, str] | None = None,
         state: Path | None = None,
         timeout_s: float = READY_WITHIN_S,
+        host: str = LOOPBACK,
     ) -> None:
         self.repository = Path(repository).resolve()
         self.models = list(models) if models is not None else models_of(self.repository)
         self.timeout_s = timeout_s
         self.ports = ports
+        self._host = host
         self._environment = dict(environment or {})
         self._state = (Path(state) if state is not None else default_state()).resolve()
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -130,10 +132,13 @@ class LocalTriton:
             self._folder = run.folder
             check_stub(run.backends / "python" / wheel.stub.name, environment)
             ports = chosen(self.ports)
-            self.grpc, self.http, self.metrics = (f"{LOOPBACK}:{port}" for port in ports.values())
+            self.grpc, self.http, self.metrics = (f"{self._host}:{port}" for port in ports.values())
             self._plan = Plan(
                 parent=os.getpid(),
-                command=[str(wheel.server), *arguments(server_id, run.repository, run.backends, self.models, ports)],
+                command=[
+                    str(wheel.server),
+                    *arguments(server_id, run.repository, run.backends, self.models, ports, self._host),
+                ],
                 server_id=server_id,
                 http=self.http,
                 metrics=self.metrics,

@@ -1,0 +1,1 @@
+"""More requests than the replicas can take."""

@@ -1,0 +1,1 @@
+"""What one more replica brings, and when the client or Envoy is the limit."""
