@@ -37,17 +37,22 @@ HEALTHY = re.compile(r'^envoy_cluster_membership_healthy{envoy_cluster_name="rep
 
 
 class Cluster:
-    """`count` replicas of a repository at first; ends with its `with` block."""
+    """`count` replicas of a repository at first, `most` at a time (default: no more); ends with its `with` block.
+
+    Envoy lets in what `most` may hold, as the chart does.
+    """
 
     def __init__(
         self,
         repository: Path,
         count: int,
         *,
+        most: int | None = None,
         models: Sequence[str] | None = None,
         state: Path | None = None,
         noticed_s: float = NOTICED_S,
     ) -> None:
+        self._most = most or count
         self.repository = repository
         self.replicas: list[LocalTriton] = []
         """Those that are in the name."""
@@ -122,7 +127,7 @@ class Cluster:
             self.add()
             with ThreadPoolExecutor() as pool:
                 list(pool.map(lambda _: self.add(), range(self._count - 1)))
-            self.balancer = _NamedEnvoy(self._port, self._names.port, state=self._state)
+            self.balancer = _NamedEnvoy(self._port, self._names.port, self._most, state=self._state)
             self.balancer.start()
         except BaseException:
             self._stop()
@@ -144,15 +149,16 @@ class Cluster:
 class _NamedEnvoy(LocalEnvoy):
     """Asks our name server for its replicas; the chart fills in a name in the same place."""
 
-    def __init__(self, port: int, dns: int, state: Path | None) -> None:
+    def __init__(self, port: int, dns: int, most: int, state: Path | None) -> None:
         super().__init__([], state=state)
-        self._of_all, self._dns = port, dns
+        self._of_all, self._dns, self._most = port, dns, most
 
     def _config(self, port: int, observe: int) -> str:
-        whole = yaml.safe_load(filled(port, observe, [self._of_all]))
+        whole = yaml.safe_load(filled(port, observe, [self._of_all] * self._most))
         [cluster] = (each for each in whole["static_resources"]["clusters"] if each["name"] == "replicas")
-        [endpoint] = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
-        endpoint["endpoint"]["address"]["socket_address"]["address"] = NAME
+        endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+        del endpoints[1:]
+        endpoints[0]["endpoint"]["address"]["socket_address"]["address"] = NAME
         cluster["cluster_type"]["typed_config"]["typed_dns_resolver_config"] = _resolver(self._dns)
         return str(yaml.safe_dump(whole, sort_keys=False))
 

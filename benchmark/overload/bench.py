@@ -101,7 +101,8 @@ def overload(cluster: Cluster, polite: bool, capacity: float, seconds: float) ->
         answers = arrive(call, TIMES * capacity, seconds)
     restarts = sum(replica.pid != pid for replica, pid in zip(cluster.replicas, before, strict=True))
     # From the time on when the queues are as long as they get.
-    goodput = answers.rate(min(DEADLINE_S, seconds / 3), seconds)
+    start = min(DEADLINE_S, seconds / 3)
+    goodput = sum(start <= each <= seconds for each in answers.times) / (seconds - start)
     name = "ours" if polite else "that never slow down"
     return Overload(name, answers, goodput, max(held, default=0) / 1024, restarts)
 

@@ -38,7 +38,7 @@ def run(image: Path | None = None) -> int:
     """Prints tiles/s and what a tile costs of a processor; 1 under the target."""
     with tempfile.TemporaryDirectory() as name:
         repository = waiting_repository(Path(name) / "repository", MS_A_TILE, batch=1)
-        with Cluster(repository, COUNTS[0], models=MODELS, state=Path(name) / "state") as cluster:
+        with Cluster(repository, COUNTS[0], most=COUNTS[-1], models=MODELS, state=Path(name) / "state") as cluster:
             rates, spent = zip(*(measured(cluster, count) for count in COUNTS), strict=True)
     table = Table("replicas", "tiles/s", "a replica", "of one alone", "client, ms a tile", "Envoy", "servers")
     table.title = f"a network of {MS_A_TILE} ms a tile in each, {CALLERS} requests of one tile a replica"

@@ -49,7 +49,7 @@ def run(image: Path | None = None) -> int:
         folder = Path(name)
         repository = waiting_repository(folder / "repository", MS_A_TILE)
         with (
-            Cluster(repository, LEAST, models=MODELS, state=folder / "state") as cluster,
+            Cluster(repository, LEAST, most=MOST, models=MODELS, state=folder / "state") as cluster,
             watching(cluster, chart["PrometheusRule"], FASTER, folder / "prometheus") as prometheus,
         ):
             query = scaled["triggers"][0]["metadata"]["query"]

@@ -31,6 +31,9 @@ READY_WITHIN_S = 60.0
 THREADS = 2
 """Of Envoy's: it copies some MB a request, and the processors belong to the servers."""
 MAX_HEAP_BYTES = 2 * 2**30
+REQUESTS = 16
+"""That a replica may hold at a time, as `requests.inFlight` of the chart: more are turned away at once, instead of waiting
+until their callers have gone."""
 SHOWN_LOG_LINES = 10
 
 
@@ -151,7 +154,10 @@ def filled(port: int, observe: int, replicas: Iterable[int], config: Path = CONF
     listeners, clusters = (_by_name(whole["static_resources"][kind]) for kind in ("listeners", "clusters"))
     listeners["grpc"]["address"] = _at(port)
     listeners["observe"]["address"] = _at(observe)
-    clusters["replicas"]["load_assignment"]["endpoints"] = [_endpoints(map(_at, replicas))]
+    servers = [_at(each) for each in replicas]
+    clusters["replicas"]["load_assignment"]["endpoints"] = [_endpoints(servers)]
+    for threshold in clusters["replicas"]["circuit_breakers"]["thresholds"]:
+        threshold["max_requests"] = REQUESTS * len(servers)
     clusters["admin"]["load_assignment"]["endpoints"] = [_endpoints([{"pipe": {"path": "admin.sock"}}])]
     return str(yaml.safe_dump(whole, sort_keys=False))
 

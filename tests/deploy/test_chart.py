@@ -240,3 +240,17 @@ def test_every_value_has_a_default_that_its_schema_knows() -> None:
     assert schema["properties"].keys() - {"global"} == defaults.keys()
     for part, known in schema["properties"].items():
         assert part == "global" or known["properties"].keys() == defaults[part].keys(), part
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"requests": {"inFlight": 16}, "scaling": {"least": 2, "most": 7}, "envoy": {"replicas": 2}}, 56),
+        ({"requests": {"inFlight": 5}, "scaling": {"least": 2, "most": 3}, "envoy": {"replicas": 2}}, 8),
+        ({"requests": {"inFlight": 16}, "scaling": {"enabled": False, "least": 3}, "envoy": {"replicas": 1}}, 48),
+    ],
+)
+def test_envoys_let_in_together_what_all_replicas_may_hold(change: dict[str, Any], wanted: int) -> None:
+    config = yaml.safe_load(objects(merged(values("cpu"), change))["ConfigMap/h-envoy"]["data"]["envoy.yaml"])
+    [replicas] = (each for each in config["static_resources"]["clusters"] if each["name"] == "replicas")
+    assert [each["max_requests"] for each in replicas["circuit_breakers"]["thresholds"]] == [wanted]

@@ -19,7 +19,16 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- /* What all replicas there may be hold at a time, shared by the pods of Envoy: more would wait until they are of no use. */}}
+{{- $replicas := ternary (int .Values.scaling.most) (int .Values.scaling.least) .Values.scaling.enabled }}
+{{- $pods := int .Values.envoy.replicas }}
+{{- $most := div (sub (add (mul (int .Values.requests.inFlight) $replicas) $pods) 1) $pods }}
 {{- range $whole.static_resources.clusters }}
+{{- if eq .name "replicas" }}
+{{- range .circuit_breakers.thresholds }}
+{{- $_ := set . "max_requests" $most }}
+{{- end }}
+{{- end }}
 {{- if eq .name "admin" }}
 {{- $_ := set .load_assignment "endpoints" (list (dict "lb_endpoints" (list (dict "endpoint" (dict "address" (dict "pipe" (dict "path" "/run/envoy/admin.sock"))))))) }}
 {{- else }}
