@@ -81,11 +81,11 @@ def test_an_export_writes_both_configs_and_an_engine_and_a_plain_one_takes_them_
     for model in INSTALLED.glob("tissue_*"):
         shutil.copytree(model, repository / model.name)
     before = (repository / "tissue_network" / "config.pbtxt").read_bytes()
-    for model in ("tissue_decode", "tissue_rows"):
-        with pytest.raises(GraphDoesNotFit, match=f'^{model} has padded_to none, .* 32 rows: put .*"padded_to"'):
-            export("tissue", None, repository, tensorrt=True)
-        assert (repository / "tissue_network" / "config.pbtxt").read_bytes() == before
-        put(repository, (model,), 32)
+    put(repository, ("tissue_decode",), 32)
+    with pytest.raises(GraphDoesNotFit, match='^tissue_rows has padded_to none, .* 32 rows: put .*"padded_to"'):
+        export("tissue", None, repository, tensorrt=True)
+    assert (repository / "tissue_network" / "config.pbtxt").read_bytes() == before
+    put(repository, ("tissue_rows",), 32)
     export("tissue", None, repository, tensorrt=True)
     folder = repository / "tissue_network"
     plans = text_format.Parse((folder / "configs" / "tensorrt.pbtxt").read_text(), ModelConfig())
