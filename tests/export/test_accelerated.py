@@ -82,7 +82,7 @@ def test_an_export_writes_both_configs_and_an_engine_and_a_plain_one_takes_them_
         shutil.copytree(model, repository / model.name)
     before = (repository / "tissue_network" / "config.pbtxt").read_bytes()
     put(repository, ("tissue_decode",), 32)
-    with pytest.raises(GraphDoesNotFit, match='^tissue_rows has padded_to none, .* 32 rows: put .*"padded_to"'):
+    with pytest.raises(GraphDoesNotFit, match=r'^tissue_rows has padded_to none, .* 32 rows: put .*"padded_to"'):
         export("tissue", None, repository, tensorrt=True)
     assert (repository / "tissue_network" / "config.pbtxt").read_bytes() == before
     put(repository, ("tissue_rows",), 32)
