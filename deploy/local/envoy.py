@@ -32,8 +32,8 @@ THREADS = 2
 """Of Envoy's: it copies some MB a request, and the processors belong to the servers."""
 MAX_HEAP_BYTES = 2 * 2**30
 REQUESTS = 16
-"""That a replica may hold at a time, as `requests.inFlight` of the chart: more are turned away at once, instead of waiting
-until their callers have gone."""
+"""That a replica may hold at a time, as `requests.inFlight` of the chart: more are turned away at once, instead of
+waiting until their callers have gone."""
 SHOWN_LOG_LINES = 10
 
 
