@@ -1,6 +1,7 @@
-"""Whether a picture can have been stained for a marker at all: H&E given by mistake would read as wholly negative.
+"""Whether a picture can have been stained for a marker at all: of any other a plausible reading would come.
 
-Eosin takes out green most. Neither haematoxylin's blue nor DAB's brown does, however strong or pale they are.
+Eosin takes out green most. Neither haematoxylin's blue nor DAB's brown does, however strong or pale they are; both have
+a colour, and lie on light glass.
 """
 
 import numpy as np
@@ -17,6 +18,13 @@ MOST = 0.3
 """Of the tissue, that may be pink: real H&E has 0.6 and more, real IHC 0.02 at most."""
 
 
+GREYEST = 1.15
+"""A pixel is grey where no channel is so many times as dense as another."""
+MOST_GREY = 0.9
+"""Of the tissue: real IHC has 0.4 at most."""
+DARKEST = 3.0
+"""Median density of the three channels together: of real IHC it is under 1, of an inverted picture about 5."""
+
 LOOKS, LOOK_PX = 5, 256
 """Places looked at, across and down, and the side of each in px of the coarsest level: as quick for any slide."""
 
@@ -26,7 +34,7 @@ class OtherStain(SlideError):
 
 
 def check_slide(slide: Slide) -> None:
-    """Raises OtherStain for H&E; SlideError where the slide cannot be read."""
+    """Raises OtherStain as `check_stain`; SlideError where the slide cannot be read."""
     level = len(slide.downsamples) - 1
     side = max(1, round(LOOK_PX * slide.downsamples[level]))
     across, down = (np.linspace(0, max(0, length - side), LOOKS).astype(int) for length in slide.l0_size)
@@ -35,8 +43,20 @@ def check_slide(slide: Slide) -> None:
 
 
 def check_stain(name: str, picture: RGB) -> None:
-    """Raises OtherStain for RGB (h, w, 3) of H&E."""
-    share = pink_share(picture)
+    """Raises OtherStain for RGB (h, w, 3) of H&E, without colours, or on a dark ground."""
+    density = densities(picture)
+    tissue = density[density.sum(axis=1) > TISSUE]
+    if np.median(density.sum(axis=1)) > DARKEST:
+        raise OtherStain(
+            f"{name} is dark where nothing is: inverted, or a picture of fluorescence. Give one of light through a "
+            "slide that was stained with DAB."
+        )
+    if grey_share(tissue) > MOST_GREY:
+        raise OtherStain(
+            f"{name} has no colours, and blue from brown is what is read. Give the picture in the colours in which it "
+            "was scanned."
+        )
+    share = pink_share(tissue)
     if share > MOST:
         raise OtherStain(
             f"{name} looks like H&E: {share:.0%} of its tissue is pink, and a slide stained for a marker is blue and "
@@ -44,11 +64,18 @@ def check_stain(name: str, picture: RGB) -> None:
         )
 
 
-def pink_share(picture: RGB) -> float:
-    """Of the tissue in RGB (h, w, 3); 0 where there is none."""
-    density: NDArray[np.float32] = -np.log((picture.reshape(-1, 3).astype(np.float32) + 1) / 256)
-    density = density[density.sum(axis=1) > TISSUE]
-    if not len(density):
-        return 0.0
-    red, green, blue = density.T
-    return float((green > GREENEST * np.maximum(red, blue)).mean())
+def densities(picture: RGB) -> NDArray[np.float32]:
+    """Optical, of RGB (h, w, 3) → (h × w, 3)."""
+    found: NDArray[np.float32] = -np.log((picture.reshape(-1, 3).astype(np.float32) + 1) / 256)
+    return found
+
+
+def pink_share(tissue: NDArray[np.float32]) -> float:
+    """Of tissue's densities (n, 3); 0 where there is none."""
+    red, green, blue = tissue.T
+    return float((green > GREENEST * np.maximum(red, blue)).mean()) if len(tissue) else 0.0
+
+
+def grey_share(tissue: NDArray[np.float32]) -> float:
+    """The same of what has no colour."""
+    return float((tissue.max(axis=1) < GREYEST * tissue.min(axis=1)).mean()) if len(tissue) else 0.0

@@ -7,10 +7,19 @@ import cv2
 import numpy as np
 import pytest
 
-from histoserve.client.pipelines.ihc.stain import OtherStain, check_slide, check_stain, pink_share
+from histoserve.client.pipelines.ihc.stain import (
+    TISSUE,
+    OtherStain,
+    check_slide,
+    check_stain,
+    densities,
+    grey_share,
+    pink_share,
+)
 from histoserve.client.slide import open_slide
 
 GLASS, PINK, BLUE, BROWN = (243, 242, 244), (232, 160, 200), (120, 150, 205), (110, 65, 40)
+GREY = (130, 130, 130)
 
 
 def picture(*colours: tuple[int, int, int], side: int = 60) -> np.ndarray:
@@ -18,10 +27,28 @@ def picture(*colours: tuple[int, int, int], side: int = 60) -> np.ndarray:
     return np.concatenate([np.full((side, side, 3), colour, np.uint8) for colour in colours], axis=1)
 
 
+def tissue(image: np.ndarray) -> np.ndarray:
+    density = densities(image)
+    return density[density.sum(axis=1) > TISSUE]
+
+
 def test_stains_by_hand() -> None:
-    assert pink_share(picture(GLASS)) == 0
-    assert pink_share(picture(GLASS, BLUE, BROWN)) == 0
-    assert pink_share(picture(GLASS, PINK, BLUE)) == 0.5
+    assert pink_share(tissue(picture(GLASS))) == grey_share(tissue(picture(GLASS))) == 0
+    assert pink_share(tissue(picture(GLASS, BLUE, BROWN))) == 0
+    assert pink_share(tissue(picture(GLASS, PINK, BLUE))) == 0.5
+    assert grey_share(tissue(picture(GLASS, BLUE, BROWN, GREY))) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (picture(GLASS, GREY, GREY), "The tile has no colours"),
+        (255 - picture(GLASS, GLASS, BLUE, BROWN), "The tile is dark where nothing is: inverted"),
+    ],
+)
+def test_what_has_no_colours_or_a_dark_ground_is_refused_in_words(image: np.ndarray, said: str) -> None:
+    with pytest.raises(OtherStain, match=said):
+        check_stain("The tile", image)
 
 
 def test_h_and_e_is_refused_in_words() -> None:
@@ -48,6 +75,8 @@ def real(folder: Path, pattern: str) -> Iterator[np.ndarray]:
 def test_real_slides_are_told_apart(shared: Path) -> None:
     h_and_e = [*real(shared, "consep/train_??.png"), *real(shared, "registration/*/*/*_HE.jpg")]
     stained = [*real(shared, "ihc_ki67/*_?.png"), *real(shared, "registration/*/*/*_p[rS]*.jpg")]
-    assert min(map(pink_share, h_and_e)) > 0.5
-    assert max(map(pink_share, stained)) < 0.05
+    assert min(pink_share(tissue(each)) for each in h_and_e) > 0.5
+    assert max(pink_share(tissue(each)) for each in stained) < 0.05
+    for each in stained:
+        check_stain("real", each)
     assert (len(h_and_e), len(stained)) == (29, 5)
