@@ -58,7 +58,9 @@ output { name: "PROBABILITY" data_type: TYPE_FP32 dims: [ 3 ] }
 def tiny_repository(folder: Path) -> Path:
     """A copy of peakmap's models in `folder`, its networks replaced."""
     for model in REPOSITORY.glob("peakmap_*"):
-        shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+        shutil.copytree(
+            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
+        )
     graphs = {"peakmap_network": network(), "peakmap_encoder": encoder(), "peakmap_classifier": classifier()}
     for name, made in graphs.items():
         (folder / name / "1").mkdir(parents=True, exist_ok=True)
