@@ -154,7 +154,8 @@ def test_nothing_at_the_address_is_told_quickly() -> None:
 
     with pytest.raises(ServerError, match=rf"No Triton server answers at {address}.*gRPC port"):
         Server(address).contract("x")
-    assert time.monotonic() - start < 8
+    # Sooner than a request may wait by far, on a busy machine too.
+    assert time.monotonic() - start < 60
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:
@@ -165,7 +166,8 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         with pytest.raises(ServerError, match="No Triton server answers"):
             Server(f"127.0.0.1:{silent.getsockname()[1]}").contract("x")
 
-    assert time.monotonic() - start < 8
+    # Sooner than a request may wait by far, on a busy machine too.
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize("address", ["localhost", "http://localhost:8000", "localhost:", ":8001", "a:99999", "a:b"])

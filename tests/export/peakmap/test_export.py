@@ -181,7 +181,9 @@ def test_a_graph_of_another_number_of_types_does_not_load(repository: Path, tmp_
     ]
     image, score = tensor("IMAGE", TensorProto.UINT8, "N", 128, 128, 3), tensor("SCORE", TensorProto.FLOAT, "N", 4)
     content = graph(nodes, [image], [score], {"types": np.array([4])})
-    (repository / "peakmap_network" / "1" / "model.onnx").write_bytes(content)
+    version = repository / "peakmap_network" / "1"
+    (version / "model.onnx").write_bytes(content)
+    (version / "passport.json").unlink()
     with pytest.raises(LocalTritonError, match=r"output SCORE: the config says \[-1, 3\].*the graph \[-1, 4\]"):
         LocalTriton(repository, models=["peakmap_network"], state=tmp_path / "state").start()
 
