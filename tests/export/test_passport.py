@@ -99,7 +99,10 @@ def test_a_passport_is_written_anew_for_a_graph_from_elsewhere(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("nuclei_decode", "has no graph at .*it is a stage"), ("nope", "no model nope in .*: .*nuclei_network, peakmap_cl")],
+    [
+        ("nuclei_decode", "has no graph at .*it is a stage"),
+        ("nope", "no model nope in .*: .*nuclei_network, peakmap_cl"),
+    ],
 )
 def test_what_has_no_graph_is_told(model: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
