@@ -13,7 +13,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile, Rectangle, TileSize, grid
 from histoserve.client.pipelines import Placed
-from histoserve.client.reading import read_into
+from histoserve.client.reading import Pixels, read_into
 from histoserve.client.regions import LEAST_PX, region_side
 from histoserve.client.resolution import Resolution
 from histoserve.client.session import Asked, Session
@@ -121,7 +121,7 @@ def _coarsely(slide: Slide, work: Work, means: Means) -> Seen:
         return means.send(slide.read(tile.region, level))
 
     with Session(means.wire, work) as session:
-        read_into(session, read)
+        read_into(session, Pixels(read))
         rows = session.rows
     if not isinstance(rows, Placed):
         raise ServerError(f"--crop auto: {work.contract.pipeline} tells no value of a region.")

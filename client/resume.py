@@ -31,7 +31,7 @@ def bound_to(source: Source, level: int, encoding: Encoding, work: Work) -> Boun
         "the µm per pixel": repr(work.mpp),
         "the preparation": repr(work.frame),
         "the level": str(level),
-        "the encoding": str(encoding),
+        "the encoding": encoding.pixels,
         "the tiles": sha256(json.dumps(tiles).encode()).hexdigest(),
         "the models": json.dumps(models),
         "the pipeline's parameters": json.dumps(contract, sort_keys=True),

@@ -13,19 +13,20 @@ For software that has no file yet, such as a scanner's that sends while it scans
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 
+from histoserve.client.block import Block, Picture, block_of
 from histoserve.client.errors import Internal, Lost, OutputError, Refused, ServerError
 from histoserve.client.grid import PlannedTile, Rectangle
 from histoserve.client.journal import Answer, Journal, passing_journal
 from histoserve.client.network import OneNetwork, OtherNetwork
 from histoserve.client.pipelines import Placed, rows_of
-from histoserve.client.stream import DEADLY_TILES, FailedTile, Picture, Steps, Stream
+from histoserve.client.stream import DEADLY_TILES, FailedTile, Steps, Stream
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.client.work import Work
 
@@ -133,19 +134,23 @@ class Session:
         Waits while the servers have all the requests that they may. Raises ValueError for a tile that is not of the
         work, and what ended the session: OutputError for a full disk, ServerError for a server that no longer answers.
         """
-        index = picture.tile.index
-        if self._tiles.get(index) != picture.tile:
-            raise ValueError(f"{picture.tile} is no tile of this session")
-        if self._doubtful and self._confirm(picture):
-            return
+        self.push_block(block_of([picture]))
+
+    def push_block(self, block: Block) -> None:
+        """As `push`, of several tiles, and pictures that they may share."""
+        for tile in block.tiles:
+            if self._tiles.get(tile.index) != tile:
+                raise ValueError(f"{tile} is no tile of this session")
+        settled = self._settled(block) if self._doubtful else set()
         with self._lock:
-            if index in self._under_way or index in self._answered:
-                return
-            self._under_way.add(index)
-            again = self._failed.pop(index, None)
+            known = settled, self._under_way, self._answered
+            new = [tile for tile in block.tiles if not any(tile.index in each for each in known)]
+            self._under_way.update(tile.index for tile in new)
+            again = sum(self._failed.pop(tile.index, None) is not None for tile in new)
         if again:
-            self._watcher.done(-1)
-        self._stream.push(picture)
+            self._watcher.done(-again)
+        if new:
+            self._stream.push(block if len(new) == len(block.tiles) else block.only(new))
 
     def fail(self, failed: FailedTile) -> None:
         """Notes a tile that cannot be had; one that was answered in this session stays so."""
@@ -225,14 +230,24 @@ class Session:
         self._resumed = len(self._answered)
         self._doubtful = self._resumed > 0
 
-    def _confirm(self, picture: Picture) -> bool:
+    def _settled(self, block: Block) -> set[int]:
+        """Which of its tiles are done with, one or the other having told whether the network is the journal's."""
+        settled = set()
+        for single in block.singles():
+            if not self._doubtful:
+                break
+            if self._confirm(single):
+                settled.add(single.tiles[0].index)
+        return settled
+
+    def _confirm(self, single: Block) -> bool:
         """Asks for this tile alone whether the network is that of the journal; True if the tile is done with.
 
         Before that nothing else is asked: a request may depend on the rows so far.
         """
-        tile = picture.tile
+        tile = single.tiles[0]
         try:
-            outputs = self._ask([tile], [picture.image])
+            outputs = self._ask(single)
         except (Refused, Internal, Lost) as error:
             if tile.index in self._answered:
                 raise
@@ -253,10 +268,11 @@ class Session:
             self._take([tile], outputs)
         return True
 
-    def _ask(self, tiles: list[PlannedTile], images: list[bytes]) -> Outputs:
-        return _finite(self._model, self._wire.infer(self._model, self.rows.request(tiles, images)))
+    def _ask(self, block: Block) -> Outputs:
+        inputs = {**block.inputs(self.work.mpp), **self.rows.more_inputs(block.tiles)}
+        return _finite(self._model, self._wire.infer(self._model, inputs))
 
-    def _take(self, tiles: list[PlannedTile], outputs: Outputs) -> None:
+    def _take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         indices = [tile.index for tile in tiles]
         with self._lock, believing(self._model):
             rows = self._network.check(len(tiles), outputs)

@@ -32,8 +32,9 @@ class PipelineRows(Protocol):
     def __init__(self, contract: Contract, slide_mpp: float):
         """For a slide of `slide_mpp` µm/px, NaN where that is not known."""
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """The inputs of `<pipeline>_tiles`; called by several threads, also while `take` is under way.
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """Of `<pipeline>_tiles`, beside those that every pipeline takes; called by several threads, also while `take`
+        is under way.
 
         They may depend on the rows so far in a way that does not change the result.
         """

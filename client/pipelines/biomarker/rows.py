@@ -29,14 +29,13 @@ class Rows:
     def __init__(self, contract: Contract, slide_mpp: float):
         """Raises ServerError as `rule_of`."""
         self._rule = rule_of(contract)
-        self._pipeline, self._mpp = contract.pipeline, slide_mpp
+        self._pipeline = contract.pipeline
         self._rows: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
         self._readings: Readings | None = None
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = _regions(tiles)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([self._mpp], np.float32)}
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take: a row a tile, in their order."""

@@ -55,16 +55,9 @@ class Rows:
         self._nuclei: Outputs = {}
         self._contours = _Contours([], [], np.empty(0, np.int64))
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = np.array([tile.region for tile in tiles], np.float32)
-        return {
-            "TILE": images,
-            "REGION": regions,
-            "WINDOW": regions,
-            "MPP": np.array([self._mpp], np.float32),
-            "CORE": _cores(tiles),
-        }
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {"CORE": _cores(tiles)}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take."""

@@ -46,10 +46,9 @@ class Rows:
         """As PipelineRows.place."""
         self._frame = frame
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = np.array([tile.region for tile in tiles], np.float32)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([self._mpp], np.float32)}
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take: a row a tile, in their order."""

@@ -47,11 +47,9 @@ class Rows:
         self._probability: NDArray[np.float32] | None = None
         self._regions: list[Region] = []
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = l0_regions(tiles)
-        mpp = np.array([self._mpp], np.float32)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": mpp}
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take."""

@@ -81,7 +81,7 @@ def test_requests_may_ask_for_the_floor_while_rows_are_taken() -> None:
 
     def ask() -> None:
         while not done.is_set():
-            seen.append(collected.request(tiles[:1], [b""])["FLOOR"])
+            seen.append(collected.more_inputs(tiles[:1])["FLOOR"])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -91,7 +91,7 @@ def test_requests_may_ask_for_the_floor_while_rows_are_taken() -> None:
     thread.join()
     assert (np.diff(np.array(seen), axis=0) >= 0).all()
     # The asked tile is the first of all, so that equal scores stay.
-    np.testing.assert_allclose(collected.request(tiles[:1], [b""])["FLOOR"], [0.897, 0.998, -1], atol=1e-6)
+    np.testing.assert_allclose(collected.more_inputs(tiles[:1])["FLOOR"], [0.897, 0.998, -1], atol=1e-6)
 
 
 @pytest.mark.parametrize(("batch", "in_flight", "floor"), [(1, 1, True), (1, 8, True), (3, 2, False), (4, 5, True)])
