@@ -71,6 +71,8 @@ class _Load:
     """False: it may have become another server, so its contract is compared before it is asked."""
     stage_died: float | None = None
     """When it said so; until it was seen down, a request would only be told so again."""
+    down: float = -1.0
+    """When it was last seen so: what was sent before tells nothing of what came back."""
     excluded: str | None = None
     """Why it is not asked any more."""
 
@@ -202,7 +204,7 @@ class Servers:
         if use.stopped.is_set():
             raise Unavailable("the run was stopped")
         load = self._take()
-        kind = "refused"
+        kind, sent = "refused", self._clock()
         try:
             if not load.trusted:
                 self._admit(load)
@@ -224,7 +226,7 @@ class Servers:
             kind = "lost"
             self._rest(load)
             load.trusted = False
-            if error.stage_died:
+            if error.stage_died and sent >= load.down:
                 load.stage_died = self._clock()
             raise
         except Internal:
@@ -241,7 +243,7 @@ class Servers:
         try:
             contracts = [load.server.contract(each.pipeline) for each in agreed]
         except ServerError as error:
-            load.stage_died = None
+            load.stage_died, load.down = None, self._clock()
             raise Unavailable(str(error)) from error
         if load.stage_died is not None and self._clock() < load.stage_died + RESTART_SECONDS:
             raise _StageDied(f"{load.server.address}: a stage's process ended, and the server was not started anew yet")

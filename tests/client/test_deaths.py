@@ -114,3 +114,63 @@ def test_a_server_that_dies_of_everything_ends_the_run() -> None:
         run([server], Width(1, 1))
 
     assert server.deaths == DEADLY_TILES * DEATHS
+
+
+class Late:
+    """Its stage dies of the first two requests; the first is told so only when the server was seen down."""
+
+    address = "late"
+
+    def __init__(self) -> None:
+        self.lock, self.went_down = threading.Lock(), threading.Event()
+        self.sent = self.asked = 0
+
+    def version(self) -> str:
+        return "2"
+
+    def close(self) -> None: ...
+
+    def contract(self, pipeline: str) -> Contract:
+        with self.lock:
+            self.asked += 1
+            if self.asked == 2:
+                self.went_down.set()
+                raise NoAnswer(self.address, "connection refused")
+        return Contract(pipeline, {}, (), None, ())
+
+    def infer(self, model: str, arrays: Any, timeout: float) -> dict[str, Any]:
+        with self.lock:
+            self.sent += 1
+            number = self.sent
+        if number == 1:
+            assert self.went_down.wait(30)
+            # Until who saw it down has noted it.
+            time.sleep(0.05)
+        if number <= 2:
+            error = Lost("Stub process is not healthy")
+            error.stage_died = True
+            raise error
+        return {}
+
+
+def test_what_was_sent_before_a_restart_does_not_make_a_server_wait_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Who lost a request waits before it asks again, alone; meanwhile a third comes and sees the server down.
+    monkeypatch.setattr(servers_module, "FIRST_PAUSE", 0.5)
+    server = Late()
+    wire = Servers([server], deadline=120)
+    wire.contract("x")
+    began = time.monotonic()
+    asking = [threading.Thread(target=wire.infer, args=("m", {})) for _ in range(3)]
+    for sent, each in enumerate(asking[:2], 1):
+        each.start()
+        while server.sent < sent:
+            time.sleep(0.001)
+    time.sleep(0.1)
+    asking[2].start()
+    for each in asking:
+        each.join()
+
+    assert server.sent == 5
+    assert time.monotonic() - began < servers_module.RESTART_SECONDS / 2
