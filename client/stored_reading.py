@@ -62,11 +62,11 @@ class Stored:
         return None
 
     def told(self) -> str | None:
-        """That some tiles went as pixels, and why; None if all went as they are stored."""
+        """That some tiles were read as pixels, and why; None if all went as they are stored."""
         if not self._why:
             return None
         reasons = "; ".join(f"{count} since {why}" for why, count in sorted(self._why.items()))
-        return f"Of the tiles, {sum(self._why.values())} travelled as pixels, not as they are stored: {reasons}."
+        return f"Of the tiles, {sum(self._why.values())} were read as pixels, and not sent as they are stored: {reasons}."
 
     def groups(self, tiles: Group) -> Iterable[Group]:
         """As Reader.groups: each is a request."""
