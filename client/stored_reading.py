@@ -66,7 +66,8 @@ class Stored:
         if not self._why:
             return None
         reasons = "; ".join(f"{count} since {why}" for why, count in sorted(self._why.items()))
-        return f"Of the tiles, {sum(self._why.values())} were read as pixels, and not sent as they are stored: {reasons}."
+        count = sum(self._why.values())
+        return f"Of the tiles, {count} were read as pixels, and not sent as they are stored: {reasons}."
 
     def groups(self, tiles: Group) -> Iterable[Group]:
         """As Reader.groups: each is a request."""
