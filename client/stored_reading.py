@@ -42,7 +42,7 @@ class Stored:
         """`pixels` reads what cannot travel as it is stored; `batch`: tiles in a request; `is_known`: whether nothing
         is to be learnt from the pixels of a tile with this core.
         """
-        self._slide, self._level, self._stored = slide, level, stored
+        self._slide, self._level, self._stored, self._lattice = slide, level, stored, stored.lattice
         self._pixels, self._batch, self._is_known = pixels, batch, is_known
         self._lock = threading.Lock()
         self._exact: dict[bytes, bool] = {}
@@ -52,7 +52,8 @@ class Stored:
 
     def difference(self, tiles: Sequence[PlannedTile]) -> str | None:
         """In words, if one of a sample of the stored tiles that show these is not what OpenSlide shows."""
-        seen = sorted({place for tile in tiles for place in self._stored.places_in(tile.region) or ()})
+        shown = (self._lattice.places_in(tile.region) for tile in tiles if self._lattice.inside(tile.region))
+        seen = sorted({place for places in shown for place in places})
         for place in seen[:: max(1, len(seen) // SAMPLE)]:
             try:
                 if self._is_shown(place, self._stored.jpeg(place)) is False:
@@ -102,17 +103,17 @@ class Stored:
 
     def _parts(self, tile: PlannedTile, jpegs: dict[Place, bytes | NotStored]) -> dict[Place, Part] | None:
         """None for a tile at the slide's end, or whose pixels are wanted; raises NotStored."""
-        places = self._stored.places_in(tile.region)
-        if places is None or tile.index in self._as_pixels or not self._is_known(tile.core):
+        sendable = self._lattice.inside(tile.region) and tile.index not in self._as_pixels
+        if not (sendable and self._is_known(tile.core)):
             return None
         found = {}
-        for place in places:
+        for place in self._lattice.places_in(tile.region):
             if place not in jpegs:
                 jpegs[place] = self._jpeg(place)
             jpeg = jpegs[place]
             if isinstance(jpeg, NotStored):
                 raise jpeg
-            found[place] = Part(self._stored.l0_region(place), jpeg)
+            found[place] = Part(self._lattice.l0_region(place), jpeg)
         return found
 
     def _jpeg(self, place: Place) -> bytes | NotStored:
@@ -131,15 +132,15 @@ class Stored:
 
     def _is_shown(self, place: Place, jpeg: bytes) -> bool | None:
         """Whether the JPEG decodes to what the slide shows in its place; None if one of both cannot be seen."""
-        x, y, width, height = self._stored.l0_region(place)
+        x, y, width, height = self._lattice.l0_region(place)
         inside = min(width, self._slide.l0_size[0] - x), min(height, self._slide.l0_size[1] - y)
-        step = self._stored.downsample
+        step = self._lattice.downsample
         try:
             decoded = decoded_jpeg(self._slide.name, jpeg)
             shown = self._slide.read((x, y, inside[0] // step * step, inside[1] // step * step), self._level)
         except SlideError:
             return None
-        return decoded.shape[:2] == self._stored.tile[::-1] and np.array_equal(
+        return decoded.shape[:2] == self._lattice.tile[::-1] and np.array_equal(
             decoded[: shown.shape[0], : shown.shape[1]], shown
         )
 

@@ -56,7 +56,7 @@ def _exactly(plan: Plan, stored: StoredTiles, pixels: Pixels) -> Travelling:
 def _stored(plan: Plan) -> StoredTiles | None:
     slide, tiles = plan.picture.slide, plan.work.tiles
     stored = slide.stored(plan.level) if tiles else None
-    if stored and all(stored.places_in(tile.region) is None for tile in tiles):
+    if stored and not any(stored.lattice.inside(tile.region) for tile in tiles):
         stored.close()
         return None
     return stored

@@ -15,7 +15,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from histoserve.client.formats.dicom import series_of
 from histoserve.client.formats.jpeg import joined_jpeg
-from histoserve.client.stored import NotStored, Place, StoredTiles
+from histoserve.client.stored import Lattice, NotStored, Place, StoredTiles
 
 COLOURS = {"RGB": True, "YBR_FULL_422": False, "YBR_FULL": False}
 """Whether the components are red, green and blue, by PhotometricInterpretation."""
@@ -32,14 +32,14 @@ class StoredDicom(StoredTiles):
     def __init__(self, path: Path, header: pydicom.Dataset, spans: Sequence[range], downsample: int):
         """`spans`: where the items of each frame lie in the file. Raises OSError for a file that went away."""
         size = int(header.TotalPixelMatrixColumns), int(header.TotalPixelMatrixRows)
-        super().__init__(size, (int(header.Columns), int(header.Rows)), downsample)
+        super().__init__(Lattice(size, (int(header.Columns), int(header.Rows)), downsample))
         self._rgb = COLOURS[header.PhotometricInterpretation]
         self._spans = spans
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def jpeg(self, place: Place) -> bytes:
         """As StoredTiles.jpeg."""
-        span = self._spans[place[1] * self.columns + place[0]]
+        span = self._spans[place[1] * self.lattice.columns + place[0]]
         try:
             data = b"".join(_items(os.pread(self._file, len(span), span.start)))
         except (OSError, ValueError) as error:

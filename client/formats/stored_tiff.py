@@ -8,7 +8,7 @@ import numpy as np
 from histoserve.client.errors import SlideError
 from histoserve.client.formats import tags
 from histoserve.client.formats.jpeg import joined_jpeg
-from histoserve.client.stored import NotStored, Place, StoredTiles
+from histoserve.client.stored import Lattice, NotStored, Place, StoredTiles
 
 SAMPLES = 3
 
@@ -18,7 +18,8 @@ class StoredTiff(StoredTiles):
 
     def __init__(self, path: Path, page: tags.Page, downsample: int):
         """Raises OSError for a file that went away."""
-        super().__init__((page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength), downsample)
+        size, tile = (page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength)
+        super().__init__(Lattice(size, tile, downsample))
         self._offsets = np.array(page.dataoffsets, np.int64)
         self._lengths = np.array(page.databytecounts, np.int64)
         self._damaged = tags.damaged_segments(page, path.stat().st_size)
@@ -27,7 +28,7 @@ class StoredTiff(StoredTiles):
 
     def jpeg(self, place: Place) -> bytes:
         """As StoredTiles.jpeg."""
-        index = place[1] * self.columns + place[0]
+        index = place[1] * self.lattice.columns + place[0]
         if self._damaged[index]:
             raise NotStored("tiles have no bytes, or lie beyond the file's end")
         length = int(self._lengths[index])
