@@ -25,7 +25,7 @@ from histoserve.client.errors import Internal, Lost, OutputError, Refused, Serve
 from histoserve.client.grid import PlannedTile, Rectangle
 from histoserve.client.journal import Answer, Journal, passing_journal
 from histoserve.client.network import OneNetwork, OtherNetwork
-from histoserve.client.pipelines import Placed, rows_of
+from histoserve.client.pipelines import Placed, looks_back, rows_of
 from histoserve.client.stream import DEADLY_TILES, FailedTile, Steps, Stream
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.client.work import Work
@@ -182,6 +182,26 @@ class Session:
         self.drain()
         return self.partial(mm2)
 
+    def take_back(self, tiles: Sequence[PlannedTile]) -> list[PlannedTile]:
+        """Forgets what was answered of these, as if they had not been pushed: they show something else now.
+
+        → all that must be pushed anew: they, what shared a request with them, and where a request depends on the rows
+        so far what was asked later. Waits for what is in flight.
+        """
+        self.drain()
+        changed = {tile.index for tile in tiles}
+        with self._lock:
+            answers = self._journal.answers
+            gone = [number for number, each in enumerate(answers) if not changed.isdisjoint(each.tiles)]
+            if gone and looks_back(self._pipeline):
+                gone = list(range(gone[0], len(answers)))
+            forgotten = {index for number in gone for index in answers[number].tiles} | changed & self._failed.keys()
+            self._keep_back(gone)
+            for index in forgotten:
+                self._failed.pop(index, None)
+        self._watcher.done(-len(forgotten))
+        return [self._tiles[index] for index in sorted(forgotten)]
+
     def drain(self) -> None:
         """Waits until all that was pushed is answered or failed."""
         self._stream.drain()
@@ -220,15 +240,29 @@ class Session:
     def _go_on(self) -> None:
         """From what the journal holds."""
         try:
-            with believing(self._model):
-                for answer in self._journal.answers:
-                    self._network.identity = answer.network
-                    self.rows.take([self._tiles[index] for index in answer.tiles], answer)
-                    self._answered.update(answer.tiles)
+            self._take_all()
         except ServerError as error:
             self.begin_anew(f"its journal does not fit ({error})")
         self._resumed = len(self._answered)
         self._doubtful = self._resumed > 0
+
+    def _take_all(self) -> None:
+        with believing(self._model):
+            for answer in self._journal.answers:
+                self._network.identity = answer.network
+                self.rows.take([self._tiles[index] for index in answer.tiles], answer)
+                self._answered.update(answer.tiles)
+
+    def _keep_back(self, gone: list[int]) -> None:
+        """All answers but these, by their numbers in the journal."""
+        if not gone:
+            return
+        with self._keeping():
+            self._journal.take_back(gone)
+        resumed, doubtful = self._resumed, self._doubtful
+        self._begin()
+        self._take_all()
+        self._resumed, self._doubtful = resumed, doubtful
 
     def _settled(self, block: Block) -> set[int]:
         """Which of its tiles are done with, one or the other having told whether the network is the journal's."""
@@ -287,8 +321,13 @@ class Session:
         self._watcher.done(len(tiles))
 
     def _kept(self, indices: list[int], rows: Outputs) -> Answer:
-        try:
+        with self._keeping():
             return self._journal.append(indices, self._network.identity or 0, rows)
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise OutputError(
                 f"What was answered cannot be kept: {error.strerror}. Make room, or give another folder with -o."

@@ -47,6 +47,9 @@ class Rows:
     BYTES_PER_MM2 = 0
     """A few tiles of a slide, however large it is."""
 
+    LOOKS_BACK = True
+    """By the floor."""
+
     RESULT = RESULT
 
     def __init__(self, contract: Contract, slide_mpp: float):
