@@ -28,6 +28,7 @@ ONE_FILE = {
     "openslide": "client/formats/scanned.py",
     "pydicom": "client/formats/radiology.py",
     "grpc": "client/wire.py",
+    "pyarrow": "client/results/parquet.py",
     "triton_python_backend_utils": "ensemble/stage.py",
     "tensorrt_rtx_bindings": "export/tensorrt.py",
 }
