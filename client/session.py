@@ -13,7 +13,7 @@ For software that has no file yet, such as a scanner's that sends while it scans
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ import numpy as np
 from histoserve.client.errors import Internal, Lost, OutputError, Refused, ServerError
 from histoserve.client.grid import PlannedTile, Rectangle
 from histoserve.client.journal import Answer, Journal, passing_journal
+from histoserve.client.listed import by_index
 from histoserve.client.network import OneNetwork, OtherNetwork
 from histoserve.client.pipelines import Placed, rows_of
 from histoserve.client.stream import DEADLY_TILES, FailedTile, Picture, Steps, Stream
@@ -79,7 +80,7 @@ class Session:
         self._journal = journal or passing_journal()
         self._pipeline = work.contract.pipeline
         self._model = f"{self._pipeline}_tiles"
-        self._tiles = {tile.index: tile for tile in work.tiles}
+        self._tiles = by_index(work.tiles)
         self._lock = threading.Lock()
         self._under_way: set[int] = set()
         self._failed: dict[int, FailedTile] = {}
@@ -104,10 +105,10 @@ class Session:
         return self._resumed
 
     @property
-    def answered(self) -> list[PlannedTile]:
+    def answered(self) -> Sequence[PlannedTile]:
         """By index."""
         with self._lock:
-            return [self._tiles[index] for index in sorted(self._answered)]
+            return self._tiles.at(np.flatnonzero(self._answered))
 
     @property
     def failed(self) -> list[FailedTile]:
@@ -115,17 +116,17 @@ class Session:
         with self._lock:
             return [self._failed[index] for index in sorted(self._failed)]
 
-    def missing(self) -> list[PlannedTile]:
+    def missing(self) -> Sequence[PlannedTile]:
         """Tiles that were not pushed so far, and did not fail.
 
         If an earlier session answered all, one of them, so that a server can say whether it is still the same network.
         """
         with self._lock:
-            known = {*self._under_way, *self._answered, *self._failed}
-            missing = [tile for tile in self.work.tiles if tile.index not in known]
-            if self._doubtful and not missing:
-                missing = [self._tiles[min(self._answered)]]
-            return missing
+            known = self._answered.copy()
+            known[[self._place(index) for index in (*self._under_way, *self._failed)]] = True
+            if self._doubtful and known.all():
+                known[self._answered.argmax()] = False
+            return self._tiles.at(np.flatnonzero(~known))
 
     def push(self, picture: Picture) -> None:
         """Sends it sooner or later; a repeat of what is under way or answered changes nothing.
@@ -134,12 +135,13 @@ class Session:
         work, and what ended the session: OutputError for a full disk, ServerError for a server that no longer answers.
         """
         index = picture.tile.index
-        if self._tiles.get(index) != picture.tile:
+        place = self._tiles.position(index)
+        if place is None or self._tiles[place] != picture.tile:
             raise ValueError(f"{picture.tile} is no tile of this session")
         if self._doubtful and self._confirm(picture):
             return
         with self._lock:
-            if index in self._under_way or index in self._answered:
+            if index in self._under_way or self._answered[place]:
                 return
             self._under_way.add(index)
             again = self._failed.pop(index, None)
@@ -151,10 +153,10 @@ class Session:
         """Notes a tile that cannot be had; one that was answered in this session stays so."""
         index = failed.tile.index
         with self._lock:
-            if self._doubtful and index in self._answered:
+            if self._doubtful and self._is_answered(index):
                 self.begin_anew(f"a tile that was read can no longer be had ({failed.reason})")
             self._under_way.discard(index)
-            if index in self._answered:
+            if self._is_answered(index):
                 return
             known = index in self._failed
             self._failed[index] = failed
@@ -168,9 +170,9 @@ class Session:
         """
         with self._lock, believing(f"{self._pipeline}_slide"):
             self.rows.finish(self._network.telling(self._wire.infer))
-            cores = [self._tiles[index].core for index in sorted(self._answered)]
+            answered = self._tiles.at(np.flatnonzero(self._answered))
         with believing(self._pipeline):
-            return self.rows.result(sum(map(mm2 or self._whole, cores)))
+            return self.rows.result(sum((mm2 or self._whole)(tile.core) for tile in answered))
 
     def finish(self, mm2: Callable[[Rectangle], float] | None = None) -> dict[str, Any]:
         """As `partial`, of all that was pushed; tiles that never came have no share in it."""
@@ -184,7 +186,7 @@ class Session:
     def begin_anew(self, why: str) -> None:
         """Forgets what the journal held; before anything is pushed."""
         self._watcher.say(f"What an earlier run was answered is not gone on with: {why}.")
-        done = len(self._answered)
+        done = int(self._answered.sum())
         self._begin()
         self._journal.restart()
         self._watcher.done(-done)
@@ -197,6 +199,16 @@ class Session:
     ) -> None:
         self._stream.__exit__(kind, error, trace)
 
+    def _place(self, index: int) -> int:
+        """Of a tile of this session; raises LookupError for the index of another."""
+        place = self._tiles.position(index)
+        if place is None:
+            raise LookupError(f"no tile has the index {index}")
+        return place
+
+    def _is_answered(self, index: int) -> bool:
+        return bool(self._answered[self._place(index)])
+
     def _whole(self, core: Rectangle) -> float:
         return core[2] * core[3] * (self.work.mpp / 1000) ** 2
 
@@ -207,7 +219,7 @@ class Session:
             if isinstance(self.rows, Placed):
                 self.rows.place(self.work.frame)
         self._network = OneNetwork(self._pipeline)
-        self._answered: set[int] = set()
+        self._answered = np.zeros(len(self._tiles), np.bool_)
         self._resumed = 0
         self._doubtful = False
         """Nothing but the journal says which network it is."""
@@ -218,11 +230,12 @@ class Session:
             with believing(self._model):
                 for answer in self._journal.answers:
                     self._network.identity = answer.network
-                    self.rows.take([self._tiles[index] for index in answer.tiles], answer)
-                    self._answered.update(answer.tiles)
+                    places = list(map(self._place, answer.tiles))
+                    self.rows.take([self._tiles[place] for place in places], answer)
+                    self._answered[places] = True
         except ServerError as error:
             self.begin_anew(f"its journal does not fit ({error})")
-        self._resumed = len(self._answered)
+        self._resumed = int(self._answered.sum())
         self._doubtful = self._resumed > 0
 
     def _confirm(self, picture: Picture) -> bool:
@@ -234,7 +247,7 @@ class Session:
         try:
             outputs = self._ask([tile], [picture.image])
         except (Refused, Internal, Lost) as error:
-            if tile.index in self._answered:
+            if self._is_answered(tile.index):
                 raise
             self.fail(FailedTile(tile, str(error), "server", isinstance(error, Lost)))
             if self._confirmed >= DEADLY_TILES:
@@ -249,7 +262,7 @@ class Session:
                 self.begin_anew("the servers have another network now")
                 return False
             self._doubtful = False
-        if tile.index not in self._answered:
+        if not self._is_answered(tile.index):
             self._take([tile], outputs)
         return True
 
@@ -266,7 +279,7 @@ class Session:
             except BaseException:
                 self._journal.drop_last()
                 raise
-            self._answered.update(indices)
+            self._answered[list(map(self._place, indices))] = True
             self._under_way.difference_update(indices)
         self._watcher.done(len(tiles))
 
