@@ -17,6 +17,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.covered import covered
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import OutputError, UnreadableRegion
+from histoserve.client.grid import Cores
 from histoserve.client.pipelines import needs_scale, rows_of
 from histoserve.client.plan import Plan, Wanted, make_plan, room_mm2
 from histoserve.client.preparation import AS_IT_IS, Preparation
@@ -208,7 +209,7 @@ def learn_again(session: Session, plan: Plan) -> None:
 
 def _seen(slide: Slide, plan: Plan, thumbnail: RGB, mpp: float, session: Session) -> Seen:
     """`mpp` is the original's."""
-    cores = [tile.core for tile in session.answered], [failed.tile.core for failed in session.failed]
+    cores = Cores(session.answered), [failed.tile.core for failed in session.failed]
     seen, not_seen = (covered(plan.picture.frame, each) for each in cores)
     # In the px of a prepared picture.
     tissue = plan.tissue.mask if plan.tissue.is_sought and plan.picture.frame.is_identity else None

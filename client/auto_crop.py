@@ -68,10 +68,10 @@ def auto_crop(
         return None
     # Beyond the picture's border there is nothing to be seen.
     square = min(max(LEAST_PX, round(side / PARTS)), *slide.l0_size)
-    tiles = list(grid(*slide.l0_size, TileSize(square, 0)))
+    tiles = grid(*slide.l0_size, TileSize(square, 0))
     if resolution.known:
         tissue = find_tissue(means.look(), resolution.mpp)
-        tiles = [tile for tile in tiles if tissue.in_core(tile.core)]
+        tiles = tiles.where(lambda tile: tissue.in_core(tile.core))
     seen = _coarsely(slide, Work(contract, resolution.mpp, tiles, _width(contract, square)), means)
     window = most(seen, size, slide.l0_size, square)
     least = contract.number("reached")

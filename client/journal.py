@@ -53,6 +53,8 @@ NOTHING = Span(0, 0)
 class Answer(Mapping[str, NDArray[Any]]):
     """The outputs of one request, by name; each is read when it is asked for, and takes no memory of its own."""
 
+    __slots__ = ("_body", "_journal")
+
     def __init__(self, journal: "Journal", body: Span):
         self._journal = journal
         self._body = body

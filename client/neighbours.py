@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from histoserve.client.grid import PlannedTile
 
 
-def by_neighbours(tiles: Sequence[PlannedTile]) -> list[PlannedTile]:
-    """Along Hilbert's curve: any run of tiles is a compact patch, 4ⁿ of a whole grid a square."""
-    if not tiles:
-        return []
-    corners = np.array([tile.region[:2] for tile in tiles], np.int64)
+def by_neighbours(tiles: Sequence[PlannedTile]) -> NDArray[np.int64]:
+    """(n,) numbers of the tiles along Hilbert's curve: any run is a compact patch, 4ⁿ of a whole grid a square."""
+    corners = np.fromiter((tile.region[:2] for tile in tiles), np.dtype((np.int64, 2)), len(tiles))
+    if not len(corners):
+        return np.empty(0, np.int64)
     columns, rows = (np.unique(axis, return_inverse=True)[1] for axis in corners.T)
-    order = np.argsort(hilbert_index(columns, rows), kind="stable")
-    return [tiles[i] for i in order.tolist()]
+    return np.argsort(hilbert_index(columns, rows), kind="stable")
 
 
 def hilbert_index(columns: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -96,7 +96,7 @@ def make_plan(
     width = Width(_batch(wanted.batch, contract, tile_bytes), wanted.in_flight)
     stored_batch = _batch(wanted.batch, contract, tile_bytes * STORED_PART)
     planned = grid(*slide.l0_size, size, contract.whole_tiles)
-    tiles = [tile for tile in planned if tissue.in_core(tile.core) and picture.shows(tile.core)]
+    tiles = planned.where(lambda tile: tissue.in_core(tile.core) and picture.shows(tile.core))
     return Plan(
         picture,
         level,

@@ -99,7 +99,8 @@ class Scan:
         """What is ready, as soon as it fills a request."""
         if len(self._ready) < least:
             return
-        batch, ordered = self._session.work.width.batch, by_neighbours(self._ready)
+        batch = self._session.work.width.batch
+        ordered = [self._ready[i] for i in by_neighbours(self._ready).tolist()]
         whole = len(ordered) - len(ordered) % batch if least > 1 else len(ordered)
         self._ready = ordered[whole:]
         for start in range(0, whole, batch):

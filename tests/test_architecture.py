@@ -27,6 +27,7 @@ MAY_IMPORT = {
 ONE_FILE = {
     "openslide": "client/formats/scanned.py",
     "grpc": "client/wire.py",
+    "pyarrow": "client/results/parquet.py",
     "triton_python_backend_utils": "ensemble/stage.py",
     "tensorrt_rtx_bindings": "export/tensorrt.py",
 }

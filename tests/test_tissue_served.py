@@ -45,7 +45,7 @@ parameters { key: "mpp" value { string_value: "2.28571" } }
 parameters { key: "classes" value { string_value: "normal,solid,cribriform" } }
 """
 PICTURE = "nnnnnnnn nssnnnnn nsnsnncn nnsnnnnn nnnnnncc nnnnnnns"
-FILES = ["layers.json", "overview.png", "regions.png", "result.json", "tissue.geojson"]
+FILES = ["layers.json", "overview.png", "regions.png", "result.json", "tissue.geojson", "tissue.parquet"]
 Command = Callable[..., tuple[int, str]]
 
 

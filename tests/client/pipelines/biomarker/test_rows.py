@@ -22,7 +22,7 @@ from histoserve.client.results.layers_json import read_layers
 from histoserve.client.session import Session
 from histoserve.client.work import work_for
 
-FILES = ("biomarker.geojson", "layers.json", "overview.png", "tiles.png")
+FILES = ("biomarker.geojson", "biomarker.parquet", "layers.json", "overview.png", "tiles.png")
 READINGS = ("Ki67", "ER", "PR", "HER2")
 
 
