@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from histoserve.client.analyze import Order, Report
+from histoserve.client.block import Picture, block_of
 from histoserve.client.connect import Wire
 from histoserve.client.contract import HOW_IT_RUNS, Contract
-from histoserve.client.encode import Encoding, encode
-from histoserve.client.errors import ServerError
+from histoserve.client.encode import Encoding, encode, encoding_from_text
+from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.grid import PlannedTile
 from histoserve.client.network import NAME
 from histoserve.client.pipelines import rows_of
@@ -35,7 +36,7 @@ class Already:
         try:
             report = Report(result or {}, place)
             there = result is not None and self._is_same(order, place, result) and report.words
-        except (AttributeError, LookupError, TypeError):
+        except (AttributeError, LookupError, TypeError, WrongUsage):
             # Something else than this version writes.
             return None
         return report if there else None
@@ -65,8 +66,9 @@ class Already:
         side = (0, 0, contract.tile_px, contract.tile_px)
         white = np.full((contract.tile_px, contract.tile_px, 3), 255, np.uint8)
         rows = rows_of(contract.pipeline)(contract, contract.mpp)
-        request = rows.request([PlannedTile(0, side, side)], [encode(white, Encoding())])
-        outputs = self._wire.infer(f"{contract.pipeline}_tiles", request)
+        block = block_of([Picture(PlannedTile(0, side, side), encode(white, Encoding()))])
+        inputs = {**block.inputs(contract.mpp), **rows.more_inputs(block.tiles)}
+        outputs = self._wire.infer(f"{contract.pipeline}_tiles", inputs)
         if NAME not in outputs or outputs[NAME].size != 1:
             raise ServerError(
                 f"{contract.pipeline}_tiles does not tell its {NAME}. Serve a repository of this version."
@@ -77,14 +79,15 @@ class Already:
 def _options(order: Order) -> dict[str, Any]:
     """All that decides a result beside slide and network."""
     given = order.mpp is not None
-    options = {"schema": SCHEMA, "histoserve": client_version(), "encoding": str(order.encoding)}
+    options = {"schema": SCHEMA, "histoserve": client_version(), "encoding": order.encoding.pixels}
     prepared = order.preparation.described()
     return {**options, "preparation": prepared, "mpp_given": given, "mpp": order.mpp if given else None}
 
 
 def _options_of(result: dict[str, Any]) -> dict[str, Any]:
     slide = result.get("slide", {})
-    options = {name: result.get(name) for name in ("schema", "histoserve", "encoding")}
+    options = {name: result.get(name) for name in ("schema", "histoserve")}
+    options["encoding"] = encoding_from_text(result["encoding"]).pixels
     given = slide.get("mpp_from") == "--mpp"
     # Results of clients from before pictures were prepared do not say it.
     asked = result.get("preparation", {}).get("asked", AS_IT_IS.described())

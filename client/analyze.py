@@ -17,7 +17,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.covered import covered
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import OutputError, UnreadableRegion
-from histoserve.client.grid import PlannedTile
+from histoserve.client.grid import Cores
 from histoserve.client.pipelines import needs_scale, rows_of
 from histoserve.client.plan import Plan, Wanted, make_plan, room_mm2
 from histoserve.client.preparation import AS_IT_IS, Preparation
@@ -42,6 +42,7 @@ from histoserve.client.session import Session, believing
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.survey import Survey, survey_slide
 from histoserve.client.traffic import Traffic
+from histoserve.client.travelling import travelling
 from histoserve.client.work import IN_FLIGHT
 
 PICTURES_BYTES = 32 * 2**20
@@ -61,7 +62,7 @@ class Order:
     in_flight: int = IN_FLIGHT
     batch: int | None = None
     """Tiles in a request; None: as many as the contract allows, within reason."""
-    encoding: Encoding = field(default_factory=Encoding)
+    encoding: Encoding = field(default_factory=lambda: Encoding("stored"))
     preparation: Preparation = AS_IT_IS
     """What is done to the picture before."""
 
@@ -151,7 +152,8 @@ def analyze(
         with session:
             with timings.phase("analysing"):
                 learn_again(session, plan)
-                read_into(session, partial(_read, plan, order.encoding))
+                travels = stack.enter_context(travelling(plan, order.encoding))
+                read_into(session, travels.reader)
                 plan.tissue.settle()
             with timings.phase("finishing"):
                 found = session.finish(plan.tissue.mm2)
@@ -159,15 +161,14 @@ def analyze(
             findings = Findings(order.pipeline, session.rows.words(found), session.rows.layers())
             seen = _seen(slide, plan, plan.thumbnail_of(slide, LONGEST_PX, READERS), resolution.mpp, session)
             write_files(folder.path, slide, seen, findings)
-        if unseen := plan.warning():
-            slide.warnings.append(unseen)
+        slide.warnings += [told for told in (plan.warning(), travels.told()) if told]
         result = {
             "schema": SCHEMA,
             "histoserve": client_version(),
             "finished": now(),
             "slide": {**describe_slide(slide, resolution, plan.level), **source.described()},
             "pipeline": {**describe_models(contract, versions), "network": session.network},
-            "encoding": str(order.encoding),
+            "encoding": str(travels.encoding),
             "preparation": {"asked": order.preparation.described(), **plan.described()},
             "tiles": describe_tiles(plan.work, session.resumed, session.sent, session.failed),
             "tissue": plan.tissue.describe(),
@@ -206,15 +207,9 @@ def learn_again(session: Session, plan: Plan) -> None:
         session.begin_anew(f"the slide can no longer be read where it could ({error})")
 
 
-def _read(plan: Plan, encoding: Encoding, tile: PlannedTile) -> bytes:
-    pixels = plan.picture.slide.read(tile.region, plan.level)
-    plan.tissue.learn(tile.core, tile.region, pixels)
-    return encode(pixels, encoding)
-
-
 def _seen(slide: Slide, plan: Plan, thumbnail: RGB, mpp: float, session: Session) -> Seen:
     """`mpp` is the original's."""
-    cores = [tile.core for tile in session.answered], [failed.tile.core for failed in session.failed]
+    cores = Cores(session.answered), [failed.tile.core for failed in session.failed]
     seen, not_seen = (covered(plan.picture.frame, each) for each in cores)
     # In the px of a prepared picture.
     tissue = plan.tissue.mask if plan.tissue.is_sought and plan.picture.frame.is_identity else None

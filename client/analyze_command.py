@@ -56,7 +56,12 @@ TokenFile = Annotated[
 Mpp = Annotated[float | None, typer.Option(help="µm per pixel, if the files do not say or are wrong.")]
 InFlight = Annotated[int, typer.Option(min=1, help="Requests that the servers hold at a time.")]
 Batch = Annotated[int, typer.Option(min=0, help="Tiles in a request; 0: as many as the server takes.")]
-Coding = Annotated[str, typer.Option(help="raw (exact) or jpeg[:QUALITY] (changes pixels).")]
+Coding = Annotated[
+    str,
+    typer.Option(
+        help="stored (the slide's own JPEGs where these are exact, else raw), raw (pixels), jpeg[:QUALITY] (changed)."
+    ),
+]
 Deadline = Annotated[float, typer.Option(min=1, help="Seconds until an unanswered request ends the slide's run.")]
 AtOnce = Annotated[int, typer.Option(min=1, help="Slides under way at a time; a large one takes up to 1 GB each.")]
 Again = Annotated[bool, typer.Option("--again", help="Also what is there already, complete and of the same making.")]
@@ -87,7 +92,7 @@ def analyze(
     mpp: Mpp = None,
     in_flight: InFlight = 4,
     batch: Batch = 0,
-    encoding: Coding = "raw",
+    encoding: Coding = "stored",
     deadline: Deadline = 300,
     at_once: AtOnce = 2,
     again: Again = False,

@@ -13,7 +13,7 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile, Rectangle, TileSize, grid
 from histoserve.client.pipelines import Placed
-from histoserve.client.reading import read_into
+from histoserve.client.reading import Pixels, read_into
 from histoserve.client.regions import LEAST_PX, region_side
 from histoserve.client.resolution import Resolution
 from histoserve.client.session import Asked, Session
@@ -68,10 +68,10 @@ def auto_crop(
         return None
     # Beyond the picture's border there is nothing to be seen.
     square = min(max(LEAST_PX, round(side / PARTS)), *slide.l0_size)
-    tiles = list(grid(*slide.l0_size, TileSize(square, 0)))
+    tiles = grid(*slide.l0_size, TileSize(square, 0))
     if resolution.known:
         tissue = find_tissue(means.look(), resolution.mpp)
-        tiles = [tile for tile in tiles if tissue.in_core(tile.core)]
+        tiles = tiles.where(lambda tile: tissue.in_core(tile.core))
     seen = _coarsely(slide, Work(contract, resolution.mpp, tiles, _width(contract, square)), means)
     window = most(seen, size, slide.l0_size, square)
     least = contract.number("reached")
@@ -121,7 +121,7 @@ def _coarsely(slide: Slide, work: Work, means: Means) -> Seen:
         return means.send(slide.read(tile.region, level))
 
     with Session(means.wire, work) as session:
-        read_into(session, read)
+        read_into(session, Pixels(read))
         rows = session.rows
     if not isinstance(rows, Placed):
         raise ServerError(f"--crop auto: {work.contract.pipeline} tells no value of a region.")

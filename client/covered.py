@@ -12,10 +12,10 @@ PARTS = 8
 """Of a turned region's side: what it covers is told in squares of this part of it."""
 
 
-def covered(frame: Frame, p_regions: Sequence[Rectangle]) -> list[Rectangle]:
+def covered(frame: Frame, p_regions: Sequence[Rectangle]) -> Sequence[Rectangle]:
     """A rectangle a region; where the picture was turned by no quarter, strips that together cover as much."""
     if frame.is_identity:
-        return list(p_regions)
+        return p_regions
     if frame.degrees % 90 == 0 or not p_regions:
         return [frame.around(region) for region in p_regions]
     corners = np.concatenate([frame.outline(region) for region in p_regions]).astype(np.float64)

@@ -25,13 +25,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 """Of this file; another is not gone on with."""
 
 SYNC_SECONDS = 2.0
 """Between two times that the disk is made to keep what was written: each may take some tens of ms."""
 
 DIGEST_BYTES, LENGTH_BYTES, HEAD_BYTES = 16, 8, 4
+
+TAKEN_BACK = "taken_back"
+"""In the head of a record without arrays: which of the answers before it hold no more, counted among those that do."""
 
 Bound = Mapping[str, str]
 """What decides the answers, by its name in words."""
@@ -49,6 +52,8 @@ NOTHING = Span(0, 0)
 
 class Answer(Mapping[str, NDArray[Any]]):
     """The outputs of one request, by name; each is read when it is asked for, and takes no memory of its own."""
+
+    __slots__ = ("_body", "_journal")
 
     def __init__(self, journal: "Journal", body: Span):
         self._journal = journal
@@ -90,7 +95,7 @@ class Journal:
     def __init__(self, file: int, bound: Bound):
         """`file`: a descriptor, which the journal closes. What is in it and fits is gone on with. Raises OSError."""
         self.answers: list[Answer] = []
-        """Those that were found, as they came."""
+        """Those that hold, as they came."""
         self._file = file
         self._bound = _as_json({"format": str(FORMAT), **bound})
         self._map: mmap.mmap | None = None
@@ -100,7 +105,7 @@ class Journal:
         """The record's body that was written last."""
         bodies = self._whole_records()
         if bodies and bytes(self.view(bodies[0])) == self._bound:
-            self.answers = [Answer(self, body) for body in bodies[1:]]
+            self._go_through(bodies[1:])
             os.ftruncate(self._file, self._end)
         else:
             self.restart()
@@ -125,10 +130,17 @@ class Journal:
         head = _as_json({"tiles": list(tiles), "network": network, "arrays": arrays})
         self._before = self._end, self._digest
         answer = Answer(self, self._write(b"".join([len(head).to_bytes(HEAD_BYTES, "little"), head, *data])))
+        self.answers.append(answer)
         if time.monotonic() > self._synced + SYNC_SECONDS:
             os.fdatasync(self._file)
             self._synced = time.monotonic()
         return answer
+
+    def take_back(self, answers: Sequence[int]) -> None:
+        """Forgets those with these numbers in `answers`, whose bytes stay; raises OSError, and then forgets none."""
+        head = _as_json({TAKEN_BACK: list(answers)})
+        self._write(len(head).to_bytes(HEAD_BYTES, "little") + head)
+        self._forget_answers(answers)
 
     @property
     def empty(self) -> bool:
@@ -137,6 +149,7 @@ class Journal:
 
     def drop_last(self) -> None:
         """Forgets what was appended last."""
+        self.answers.pop()
         self._end, self._digest = self._before
         self._forget()
         os.ftruncate(self._file, self._end)
@@ -168,6 +181,18 @@ class Journal:
     def close(self) -> None:
         """Lets go of the file, not of what is in it."""
         os.close(self._file)
+
+    def _go_through(self, bodies: list[Span]) -> None:
+        for body in bodies:
+            taken_back = self.head(body).get(TAKEN_BACK)
+            if taken_back is None:
+                self.answers.append(Answer(self, body))
+            else:
+                self._forget_answers(taken_back)
+
+    def _forget_answers(self, numbers: Sequence[int]) -> None:
+        gone = set(numbers)
+        self.answers = [each for number, each in enumerate(self.answers) if number not in gone]
 
     def _forget(self) -> None:
         self._recent, self._head = (NOTHING, b""), (NOTHING, {})

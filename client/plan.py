@@ -17,7 +17,7 @@ from histoserve.client.stream import Width
 from histoserve.client.survey import Survey
 from histoserve.client.thumbnail import thumbnail_of
 from histoserve.client.tissue import Tissue, all_of, find_tissue
-from histoserve.client.work import Work, batch_for
+from histoserve.client.work import STORED_PART, Work, batch_for
 
 UNSEEN = 0.01
 """Part of the tissue that may be unseen without a word."""
@@ -47,6 +47,8 @@ class Plan:
     """Of the picture, where tissue was sought."""
     left_over: tuple[int, int]
     """Px of the picture on the right and below that are no region's: what whole regions leave."""
+    stored_batch: int
+    """Tiles in a request that share the slide's own JPEGs."""
 
     def described(self) -> dict[str, Any]:
         """What was done to the picture, in `result.json`."""
@@ -92,8 +94,9 @@ def make_plan(
         tissue = find_tissue(survey, mpp)
     tile_bytes = 3 * (size.side / slide.downsamples[level]) ** 2
     width = Width(_batch(wanted.batch, contract, tile_bytes), wanted.in_flight)
+    stored_batch = _batch(wanted.batch, contract, tile_bytes * STORED_PART)
     planned = grid(*slide.l0_size, size, contract.whole_tiles)
-    tiles = [tile for tile in planned if tissue.in_core(tile.core) and picture.shows(tile.core)]
+    tiles = planned.where(lambda tile: tissue.in_core(tile.core) and picture.shows(tile.core))
     return Plan(
         picture,
         level,
@@ -101,6 +104,7 @@ def make_plan(
         Work(contract, mpp, tiles, width, picture.frame),
         survey,
         _left_over(slide, size, contract),
+        stored_batch,
     )
 
 

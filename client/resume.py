@@ -1,7 +1,7 @@
 """Which answers an analysis may go on from: those of the same slide, looked at in the same way, by the same models."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
@@ -10,6 +10,7 @@ from shutil import rmtree
 
 from histoserve.client.contract import deciding
 from histoserve.client.encode import Encoding
+from histoserve.client.grid import PlannedTile
 from histoserve.client.journal import Bound, Journal, bound_of, open_journal
 from histoserve.client.results.folder import JOURNAL, ResultFolder
 from histoserve.client.results.result_json import client_version
@@ -23,7 +24,7 @@ def bound_to(source: Source, level: int, encoding: Encoding, work: Work) -> Boun
     How many tiles a request has, and how many are in flight, decides nothing.
     """
     contract = asdict(deciding(work.contract))
-    models, tiles = contract.pop("models"), [(tile.index, tile.region, tile.core) for tile in work.tiles]
+    models = contract.pop("models")
     del contract["max_batch"]
     return {
         "the slide": source.content,
@@ -31,12 +32,22 @@ def bound_to(source: Source, level: int, encoding: Encoding, work: Work) -> Boun
         "the µm per pixel": repr(work.mpp),
         "the preparation": repr(work.frame),
         "the level": str(level),
-        "the encoding": str(encoding),
-        "the tiles": sha256(json.dumps(tiles).encode()).hexdigest(),
+        "the encoding": encoding.pixels,
+        "the tiles": digest_of(work.tiles),
         "the models": json.dumps(models),
         "the pipeline's parameters": json.dumps(contract, sort_keys=True),
         "this program": client_version(),
     }
+
+
+def digest_of(tiles: Iterable[PlannedTile]) -> str:
+    """Of the JSON of all, a tile at a time."""
+    digest, separator = sha256(b"["), ""
+    for tile in tiles:
+        digest.update(f"{separator}{json.dumps((tile.index, tile.region, tile.core))}".encode())
+        separator = ", "
+    digest.update(b"]")
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from histoserve.client.errors import SlideError
 from histoserve.client.grid import Rectangle
+from histoserve.client.stored import StoredTiles
 
 RGB = NDArray[np.uint8]
 """(H, W, 3)."""
@@ -80,6 +81,13 @@ class Slide(ABC):
     @abstractmethod
     def close(self) -> None:
         """Lets go of the file; no thread may be reading."""
+
+    def stored(self, level: int) -> StoredTiles | None:
+        """The level's tiles as JPEGs, for whoever closes them; None where there are none, or they lie between pixels.
+
+        Whether they show what `read` does is to be looked at: not every file is what its tags say.
+        """
+        return None
 
     def level_for(self, downsample: float) -> int:
         """The coarsest level that is as fine as `downsample`, or the finest there is."""

@@ -1,18 +1,19 @@
 """Pictures in, rows out: requests to the servers while the next ones are made, and never more than a few in memory.
 
-    push() ─▶ batch ─▶ senders (threads, at most `in_flight` requests) ─▶ take(), one answer at a time, in their threads
+    push() ─▶ block ─▶ senders (threads, at most `in_flight` requests) ─▶ take(), one answer at a time, in their threads
 
-The rows come in any order. A batch that fails for good, or that ended the server, is sent again tile by tile: one bad
+The rows come in any order. A request that fails for good, or that ended the server, is sent again tile by tile: one bad
 tile costs itself only. The first error that concerns more than a tile ends everything; whoever pushes is told.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from histoserve.client.block import Block, joined
 from histoserve.client.errors import Internal, Lost, Refused, ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.wire import Outputs
@@ -22,14 +23,6 @@ HOPELESS_TILES = 32
 
 DEADLY_TILES = 8
 """So many tiles one after the other ended the server: it is not the tiles."""
-
-
-class Picture(NamedTuple):
-    """What a tile shows, as it travels."""
-
-    tile: PlannedTile
-    image: bytes
-    """Encoded: JPEG, PNG or PPM."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +40,8 @@ class FailedTile:
 class Steps:
     """What is done with a tile, all of it in the senders' threads."""
 
-    ask: Callable[[list[PlannedTile], list[bytes]], Outputs]
-    take: Callable[[list[PlannedTile], Outputs], None]
+    ask: Callable[[Block], Outputs]
+    take: Callable[[Sequence[PlannedTile], Outputs], None]
     """Is called by one thread at a time, as is `lose`."""
     lose: Callable[[FailedTile], None]
     stop: Callable[[], None]
@@ -79,7 +72,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Answer:
-    rows: list[tuple[list[PlannedTile], Outputs]]
+    rows: list[tuple[Sequence[PlannedTile], Outputs]]
     failed: list[FailedTile]
 
 
@@ -90,17 +83,25 @@ class Stream:
         self.outcome = Outcome()
         self._steps = steps
         self._width = width
-        self._waiting: list[Picture] = []
+        self._waiting: list[Block] = []
+        """Of one tile each."""
         self._senders = ThreadPoolExecutor(width.in_flight, "send")
         self._room = threading.Semaphore(width.in_flight)
         self._one_answer = threading.Lock()
         self._error: BaseException | None = None
 
-    def push(self, picture: Picture) -> None:
-        """Waits as long as all requests that may be in flight are; raises what ended the stream."""
-        self._waiting.append(picture)
-        if len(self._waiting) == self._width.batch:
-            self._send_waiting()
+    def push(self, block: Block) -> None:
+        """Waits as long as all requests that may be in flight are; raises what ended the stream.
+
+        Tiles that have a picture each wait until they fill a request; a block whose pictures are shared is one.
+        """
+        if block.shared:
+            self._send(block)
+            return
+        for single in block.singles():
+            self._waiting.append(single)
+            if len(self._waiting) == self._width.batch:
+                self._send_waiting()
 
     def drain(self) -> None:
         """Sends what is left and waits for all answers; raises what ended the stream."""
@@ -123,20 +124,23 @@ class Stream:
         self._senders.shutdown(wait=True, cancel_futures=True)
 
     def _send_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._send(joined(waiting))
+
+    def _send(self, block: Block) -> None:
         self._room.acquire()
-        batch, self._waiting = self._waiting, []
         if self._error is not None:
             self._room.release()
         self._raise()
-        self._senders.submit(self._work, batch)
+        self._senders.submit(self._work, block)
 
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
 
-    def _work(self, batch: list[Picture]) -> None:
+    def _work(self, block: Block) -> None:
         try:
-            answer = _ask(batch, self._steps.ask)
+            answer = _ask(block, self._steps.ask)
             with self._one_answer:
                 if self._error is None:
                     self._take(answer)
@@ -166,14 +170,13 @@ class Stream:
             raise ServerError(f"The first {outcome.failed} tiles all failed, so the run was given up: {reason}")
 
 
-def _ask(batch: list[Picture], ask: Callable[[list[PlannedTile], list[bytes]], Outputs]) -> _Answer:
-    tiles = [picture.tile for picture in batch]
+def _ask(block: Block, ask: Callable[[Block], Outputs]) -> _Answer:
     try:
-        return _Answer([(tiles, ask(tiles, [picture.image for picture in batch]))], [])
+        return _Answer([(block.tiles, ask(block))], [])
     except (Refused, Internal, Lost) as error:
-        if len(batch) == 1:
-            return _Answer([], [FailedTile(tiles[0], str(error), "server", isinstance(error, Lost))])
-    singles = [_ask([picture], ask) for picture in batch]
+        if len(block.tiles) == 1:
+            return _Answer([], [FailedTile(block.tiles[0], str(error), "server", isinstance(error, Lost))])
+    singles = [_ask(single, ask) for single in block.singles()]
     return _Answer(
         [rows for single in singles for rows in single.rows],
         [failed for single in singles for failed in single.failed],

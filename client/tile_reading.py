@@ -21,7 +21,7 @@ from histoserve.client.connect import Wire, connect
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import ServerError, SlideError
 from histoserve.client.formats.plain import PlainImage
-from histoserve.client.reading import read_into
+from histoserve.client.reading import Pixels, read_into
 from histoserve.client.resolution import check_network, resolve
 from histoserve.client.rooms import rooms
 from histoserve.client.session import Session
@@ -87,7 +87,7 @@ def read_tile(wire: Wire, pipeline: str, picture: RGB, mpp: float) -> Reading:
     image = PlainImage(Path("tile"), picture)
     work = work_for(contract, mpp, image.l0_size)
     with Session(wire, work) as session:
-        read_into(session, lambda tile: encode(image.read(tile.region, 0), Encoding()))
+        read_into(session, Pixels(lambda tile: encode(image.read(tile.region, 0), Encoding())))
         result = session.finish()
         if session.failed:
             raise SlideError(f"Part of a tile could not be read: {session.failed[0].reason}")

@@ -145,9 +145,7 @@ class Server:
 
     def infer(self, model: str, arrays: Arrays, timeout: float) -> Outputs:
         """One try; raises Unavailable, Lost, Internal, Refused, or ServerError for what no request can mend."""
-        request = service_pb2.ModelInferRequest(model_name=model)
-        for name, value in arrays.items():
-            _add(request, name, value)
+        request = request_of(model, arrays)
         sent, shown = self._fallen.now(), self._access.metadata()
         try:
             call = self._stub.ModelInfer.future(request, timeout=timeout, metadata=shown)
@@ -289,8 +287,16 @@ class Server:
         return f"the pipelines {', '.join(found)}" if found else "no pipeline at all"
 
 
+def request_of(model: str, arrays: Arrays) -> Any:
+    """Triton's message, each input as raw bytes."""
+    request = service_pb2.ModelInferRequest(model_name=model)
+    for name, value in arrays.items():
+        _add(request, name, value)
+    return request
+
+
 def _add(request: Any, name: str, value: "NDArray[Any] | Sequence[bytes]") -> None:
-    """Appends an input as raw bytes."""
+    """Appends an input."""
     array = value if isinstance(value, np.ndarray) else np.array(value, object)
     raw = serialize_byte_tensor(array).tolist() if array.dtype == object else array.tobytes()
     request.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)

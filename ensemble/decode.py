@@ -39,9 +39,6 @@ POOL = ThreadPoolExecutor(cpus(), "decode")
 """Decoders and OpenCV's resizing run without Python's lock."""
 cv2.setNumThreads(1)
 
-FRACTIONS = (8, 4, 2)
-"""A JPEG can be decoded at these parts of its size, for less work."""
-
 
 def decode(
     tile: NDArray[np.object_],
@@ -96,8 +93,7 @@ def decode_into(image: RGB, n: int, window: list[float], index: int, data: bytes
     """Picture `index` of a request, which shows just window `n` → `image` (side, side, 3)."""
     form, width, height = header(index, data, window, max_pixels)
     check_square(n, window, window[2] / width)
-    n = fraction(form.name, width, height, len(image))
-    fit(pixels(index, data, form, (-(-width // n), -(-height // n))), image)
+    fit(pixels(index, data, form, (width, height)), image)
 
 
 def assembled(
@@ -151,7 +147,10 @@ def header(index: int, data: bytes, region: list[float], max_pixels: int) -> tup
 
 
 def pixels(index: int, data: bytes, form: Format, size: tuple[int, int]) -> RGB:
-    """Of picture `index`, at a (width, height) that its header allows."""
+    """Of picture `index`, of the (width, height) that its header has.
+
+    A JPEG is not decoded at a part of its size: rows would depend on how pixels travelled, or met in a window.
+    """
     try:
         found = form.pixels(data, *size)
         if found.shape != (*size[::-1], 3):
@@ -159,11 +158,6 @@ def pixels(index: int, data: bytes, form: Format, size: tuple[int, int]) -> RGB:
     except ValueError as error:
         raise ValueError(f"TILE {index} {error}") from error
     return found
-
-
-def fraction(form: str, width: int, height: int, side: int) -> int:
-    """The n of the smallest 1 / n of a picture that still has `side` pixels."""
-    return next((n for n in FRACTIONS if form == "JPEG" and min(width, height) >= n * side), 1)
 
 
 def fit(found: RGB, image: RGB) -> None:

@@ -46,7 +46,7 @@ def jpeg_header(data: bytes) -> tuple[int, int]:
 
 
 def jpeg_pixels(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """RGB (height, width, 3); a fraction of the JPEG's size is made by using fewer DCT coefficients.
+    """RGB (height, width, 3), of the size that the header has.
 
     A tag for orientation is not obeyed: a tile lies as its bytes say.
     """

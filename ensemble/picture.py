@@ -28,7 +28,7 @@ class Format:
     header: Callable[[bytes], tuple[int, int]]
     """Width and height in pixels."""
     pixels: Callable[[bytes, int, int], NDArray[np.uint8]]
-    """RGB of the given width and height: those of the header, or, of a JPEG, ½, ¼ or ⅛ of them, rounded up."""
+    """RGB of the width and height that the header has."""
 
 
 READ = {

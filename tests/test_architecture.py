@@ -26,8 +26,8 @@ MAY_IMPORT = {
 }
 ONE_FILE = {
     "openslide": "client/formats/scanned.py",
-    "pydicom": "client/formats/radiology.py",
     "grpc": "client/wire.py",
+    "pyarrow": "client/results/parquet.py",
     "triton_python_backend_utils": "ensemble/stage.py",
     "tensorrt_rtx_bindings": "export/tensorrt.py",
 }
@@ -64,6 +64,13 @@ def test_each_edge_is_one_file(library: str) -> None:
         for path in files(folder):
             names = {name.split(".")[0] for name in imports(path)}
             assert library not in names or str(path.relative_to(ROOT)) == ONE_FILE[library], path
+
+
+def test_dicom_is_known_by_the_readers_of_its_two_kinds() -> None:
+    knowing = [
+        path for folder in FOLDERS for path in files(folder) if "pydicom" in {n.split(".")[0] for n in imports(path)}
+    ]
+    assert [path.name for path in knowing] == ["radiology.py", "stored_dicom.py"]
 
 
 def test_only_export_knows_torch() -> None:

@@ -28,7 +28,7 @@ MPP, TILE_PX = 0.6, 512
 """512 px of 0.6 µm are the networks' 307.2 µm."""
 ROWS, COLUMNS, K = 2, 4, 5
 """A slide of eight tiles, of which five decide: as thirty of more, which would take a minute."""
-FILES = ["biomarker.geojson", "layers.json", "overview.png", "result.json", "tiles.png"]
+FILES = ["biomarker.geojson", "biomarker.parquet", "layers.json", "overview.png", "result.json", "tiles.png"]
 Command = Callable[..., tuple[int, str]]
 
 

@@ -63,9 +63,8 @@ class Means:
     def __init__(self, contract: Any, slide_mpp: float):
         self.means: dict[str, float] = {}
 
-    def request(self, tiles: Sequence[Any], images: Sequence[bytes]) -> Any:
-        regions = np.array([tile.region for tile in tiles], np.float32)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([0.25], np.float32)}
+    def more_inputs(self, tiles: Sequence[Any]) -> Any:
+        return {}
 
     def take(self, tiles: Sequence[Any], outputs: Any) -> None:
         self.means.update(zip((str(tile.region) for tile in tiles), outputs["MEAN"].tolist(), strict=True))

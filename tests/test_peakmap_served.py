@@ -267,6 +267,6 @@ def test_a_slide_is_analysed(address: str, tmp_path: Path, whole: Outputs, batch
         assert [each["region"][:2] for each in of_type] == (whole["PEAK_REGION"][t, :, :2] * 8).tolist()
         np.testing.assert_allclose([each["attention"] for each in of_type], whole["ATTENTION"][t], atol=1e-5)
     place = tmp_path / "out" / "cells" / "peakmap"
-    files = ["layers.json", "overview.png", "peakmap.geojson", "peaks.png", "result.json"]
+    files = ["layers.json", "overview.png", "peakmap.geojson", "peakmap.parquet", "peaks.png", "result.json"]
     assert sorted(path.name for path in place.iterdir()) == files
     assert json.loads((place / "result.json").read_text())["transfer"]["peakmap_slide"]["requests"] == 1

@@ -19,6 +19,7 @@ from server_stages import stages_of
 from spread_repository import TILE_PX, tiny_repository
 
 from histoserve.client.analyze import Order, analyze
+from histoserve.client.block import Picture
 from histoserve.client.connect import connect
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import SlideError
@@ -26,7 +27,7 @@ from histoserve.client.preparation import Preparation
 from histoserve.client.results.layers import Arrows, Grid
 from histoserve.client.results.layers_json import read_layers
 from histoserve.client.session import Session
-from histoserve.client.stream import Picture, Width
+from histoserve.client.stream import Width
 from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton
 
@@ -99,7 +100,7 @@ def test_a_dark_picture_of_no_known_scale_is_read_whole(address: str, order: Ord
         "regions_lesion": 4, "regions_reached": 12, "farthest_regions": pytest.approx(np.hypot(4.5, 0.5), abs=1e-5),
     }  # fmt: skip
     np.testing.assert_allclose(layers(order)[0].values, VALUES, atol=2e-3)
-    files = ["layers.json", "overview.png", "result.json", "spread.geojson"]
+    files = ["layers.json", "overview.png", "result.json", "spread.geojson", "spread.parquet"]
     assert sorted(path.name for path in (order.out / "mr" / "spread").iterdir()) == files
 
 
@@ -122,7 +123,7 @@ def test_batch_and_requests_in_flight_do_not_change_a_byte(
     other = replace(order, batch=batch, in_flight=in_flight, out=order.out.with_name("other"))
     run(address, other)
 
-    for name in ("spread.geojson", "layers.json", "overview.png"):
+    for name in ("spread.geojson", "spread.parquet", "layers.json", "overview.png"):
         one, two = (each.out / "mr" / "spread" / name for each in (order, other))
         assert one.read_bytes() == two.read_bytes()
 
@@ -212,7 +213,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_prepared_picture_it_had(address
     with pytest.raises(KeyboardInterrupt):
         analyze(prepared, partial(connect, [address], ["spread"], TIMEOUT_S), Stopping())
     assert run(address, prepared)["tiles"]["resumed"] >= 9
-    for name in ("spread.geojson", "layers.json", "overview.png"):
+    for name in ("spread.geojson", "spread.parquet", "layers.json", "overview.png"):
         one, two = (each.out / "mr" / "spread" / name for each in (prepared, undisturbed))
         assert one.read_bytes() == two.read_bytes()
 

@@ -20,12 +20,13 @@ from server_stages import stages_of
 from tiny_graphs import graph, tensor
 from tissue_wire import colours_of
 
+from histoserve.client.block import Picture
 from histoserve.client.connect import connect
 from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
 from histoserve.client.results.geojson import write_geojson
 from histoserve.client.session import Session
-from histoserve.client.stream import Picture, Width
+from histoserve.client.stream import Width
 from histoserve.client.wire import Outputs, Server
 from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton
@@ -44,7 +45,7 @@ parameters { key: "mpp" value { string_value: "2.28571" } }
 parameters { key: "classes" value { string_value: "normal,solid,cribriform" } }
 """
 PICTURE = "nnnnnnnn nssnnnnn nsnsnncn nnsnnnnn nnnnnncc nnnnnnns"
-FILES = ["layers.json", "overview.png", "regions.png", "result.json", "tissue.geojson"]
+FILES = ["layers.json", "overview.png", "regions.png", "result.json", "tissue.geojson", "tissue.parquet"]
 Command = Callable[..., tuple[int, str]]
 
 

@@ -32,7 +32,7 @@ def write_nuclei(folder: Path, count: int = 1_000_000, seed: int = 0) -> Path:
     # They are made anew each time, in the same way: all at once would take more memory than what is measured.
     layers = [Shapes(classes, lambda: _nuclei(middles, of, seed))]
     path = folder / f"{PIPELINE}.geojson"
-    features = write_geojson(path, f"{PIPELINE}/slide", layers)
+    features = write_geojson(path, f"{PIPELINE}/slide", layers).features
     tiles = [(x, y, 448, 448) for x in range(0, SIDE_PX, 448) for y in range(0, SIDE_PX, 448)]
     write_layers(folder / LAYERS, f"{count:,} nuclei", layers, features, Background((0, 0, 1, 1), tiles, []))
     slide = {"name": "slide", "width": SIDE_PX, "height": SIDE_PX, "mpp": 0.25, "content_sha256": "0" * 64}

@@ -22,6 +22,9 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 START_OF_SCAN, HUFFMAN_TABLES = 0xDA, 0xC4
 
+TABLES = {HUFFMAN_TABLES, 0xDB, 0xDD, 0xFE}
+"""Huffman, quantisation, restart interval; and comments."""
+
 AC_OF_BRIGHTNESS = 0x10
 """Class 1, number 0, by every encoder's habit."""
 
@@ -100,6 +103,11 @@ def joined_jpeg(data: bytes, tables: bytes | None, rgb: bool | None) -> bytes:
     if rgb is None or any(adobe):
         return data
     return data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0" + (b"\0" if rgb else b"\1") + data[2:]
+
+
+def jpeg_kind(data: bytes) -> bytes:
+    """What a decoder goes by beside tables: frame, sampling and colours. Two of one kind are decoded in one way."""
+    return b"".join(bytes([marker]) + data[start:end] for marker, start, end in _segments(data) if marker not in TABLES)
 
 
 def _zeroed(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Single-frame DICOM of CT or MR; the only file that imports pydicom.
+"""Single-frame DICOM of CT or MR.
 
 stored values ─ rescale slope and intercept ─▶ ─ the file's window, else 1st to 99th percentile ─▶ grey of 8 bits
 """

@@ -12,12 +12,17 @@ import openslide
 from histoserve.client.errors import SlideError, UnreadableRegion
 from histoserve.client.formats.levels import Level, common_downsample, same_content
 from histoserve.client.formats.samples import RGB, over_white
+from histoserve.client.formats.stored_tiff import stored_tiff
 from histoserve.client.formats.tables import TileTable
 from histoserve.client.grid import Rectangle
 from histoserve.client.slide import Slide, printable
+from histoserve.client.stored import StoredTiles
 
 ANY_TIFF = "generic-tiff"
 """OpenSlide's driver of last resort: it takes any tiled TIFF, whatever its tags say."""
+
+LATTICES, DICOM = ("aperio", ANY_TIFF), "dicom"
+"""Drivers of slides whose tiles lie side by side, without gaps, from the corner on."""
 
 ELSEWHERE_PX = 256
 """Side of the blocks of a level that are read from a finer one where the level cannot be read."""
@@ -57,6 +62,22 @@ class ScannedSlide(Slide):
     def close(self) -> None:
         """As Slide.close."""
         self._handle.close()
+
+    def stored(self, level: int) -> StoredTiles | None:
+        """As Slide.stored."""
+        chosen, downsample = self._levels[level], int(self.downsamples[level])
+        # Between whole pixels OpenSlide mixes neighbours.
+        if not chosen.downsample == chosen.stated_downsample == downsample:
+            return None
+        vendor = self._handle.properties.get(openslide.PROPERTY_NAME_VENDOR)
+        if vendor in LATTICES:
+            return stored_tiff(self.path, chosen.size, downsample)
+        if vendor == DICOM:
+            # Most calls read none.
+            from histoserve.client.formats.stored_dicom import stored_dicom
+
+            return stored_dicom(self.path, chosen.size, downsample)
+        return None
 
     def _add_level(self, number: int) -> None:
         size, stated = self._handle.level_dimensions[number], self._handle.level_downsamples[number]

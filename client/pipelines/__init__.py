@@ -1,7 +1,8 @@
 """What the client does with the rows of a pipeline: one file each, which is all that a further pipeline needs here.
 
 A file `<pipeline>.py` has a class `Rows` that fits `PipelineRows`. If it fits `Placed` too, pictures may be prepared
-for it; `NEEDS_SCALE = False` in it says that it takes slides whose µm per pixel nobody knows.
+for it; `NEEDS_SCALE = False` in it says that it takes slides whose µm per pixel nobody knows, `LOOKS_BACK = True` that
+its `more_inputs` depend on the rows so far.
 """
 
 import importlib
@@ -32,8 +33,9 @@ class PipelineRows(Protocol):
     def __init__(self, contract: Contract, slide_mpp: float):
         """For a slide of `slide_mpp` µm/px, NaN where that is not known."""
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """The inputs of `<pipeline>_tiles`; called by several threads, also while `take` is under way.
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """Of `<pipeline>_tiles`, beside those that every pipeline takes; called by several threads, also while `take`
+        is under way.
 
         They may depend on the rows so far in a way that does not change the result.
         """
@@ -64,6 +66,11 @@ class Placed(Protocol):
 
     def values(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Regions (N, 4) of the rows so far, by tile, and of each how much it shows of what is looked for, (N,)."""
+
+
+def looks_back(pipeline: str) -> bool:
+    """Whether what is asked depends on the rows so far, so that answers follow from earlier ones."""
+    return bool(getattr(rows_of(pipeline), "LOOKS_BACK", False))
 
 
 def needs_scale(pipeline: str) -> bool:

@@ -11,7 +11,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,21 @@ Feature = dict[str, Any]
 START = '{"type":"Feature"'
 """Of every feature's text."""
 
+ID = f'{START},"id":"'
+"""So it begins in the file."""
 
-def write_geojson(path: Path, of: str, layers: Iterable[Layer], origin: tuple[int, int] = (0, 0)) -> list[int]:
+
+class Written(NamedTuple):
+    """What a file holds."""
+
+    features: list[int]
+    """How many of each layer; they stand in the order of the layers."""
+    measured: dict[str, type]
+    """What was measured of shapes: its name, and whether a number is `int` or `float`; in the order of its coming."""
+
+
+def write_geojson(path: Path, of: str, layers: Iterable[Layer], origin: tuple[int, int] = (0, 0)) -> Written:
     """One feature a line, each written as it comes: a slide's million nuclei are never one text in memory.
-
-    Returns how many of each layer; they stand in the order of the layers.
 
     Each gets an `id`, a UUID as QuPath wants it, that follows from its text and from `of`, the pipeline and the slide:
     the same result has the same ones, so QuPath notices when it is imported twice. Places in the file count from
@@ -46,31 +56,41 @@ def write_geojson(path: Path, of: str, layers: Iterable[Layer], origin: tuple[in
     named = f'"histoserve_origin": [{origin[0]}, {origin[1]}], ' if any(origin) else ""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f'{{"type": "FeatureCollection", {named}"features": [')
-        separator, written = "\n", []
+        separator, written = "\n", Written([], {})
         for layer in layers:
             count = 0
-            for feature in _features(layer, np.array(origin, np.float64)):
+            for feature in _features(layer, np.array(origin, np.float64), written.measured):
                 text = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
                 # Put in as text: making the text a second time would take as long as all the rest.
-                file.write(f'{separator}{START},"id":"{uuid.uuid5(namespace, text)}"{text[len(START) :]}')
+                file.write(f'{separator}{ID}{uuid.uuid5(namespace, text)}"{text[len(START) :]}')
                 separator, count = ",\n", count + 1
-            written.append(count)
+            written.features.append(count)
         file.write("\n]}\n")
     return written
 
 
-def _features(layer: Layer, origin: NDArray[np.float64]) -> Iterator[Feature]:
+def ids_in(path: Path) -> Iterator[str]:
+    """Of the features of a file that `write_geojson` wrote, in their order."""
+    start, end = len(ID), len(ID) + len(str(NAMESPACE))
+    with path.open("rb") as file:
+        yield from (line[start:end].decode() for line in file if line.startswith(ID.encode()))
+
+
+def _features(layer: Layer, origin: NDArray[np.float64], measured: dict[str, type]) -> Iterator[Feature]:
     if isinstance(layer, Shapes):
-        yield from _of_shapes(layer, origin)
+        yield from _of_shapes(layer, origin, measured)
     elif isinstance(layer, Grid):
         yield from _of_grid(layer, origin)
     elif isinstance(layer, Arrows):
         yield from _of_arrows(layer, origin)
 
 
-def _of_shapes(shapes: Shapes, origin: NDArray[np.float64]) -> Iterator[Feature]:
+def _of_shapes(shapes: Shapes, origin: NDArray[np.float64], measured: dict[str, type]) -> Iterator[Feature]:
     classes = [_named(each.name, each.colour) for each in shapes.classes]
     for shape in shapes.each():
+        for name, value in shape.measurements.items():
+            if measured.get(name) is not float:
+                measured[name] = int if isinstance(value, int) else float
         geometry = _of_parts(shape.l0_parts, origin)
         yield _feature("detection", geometry, classes[shape.of], shape.measurements, shape.name)
 

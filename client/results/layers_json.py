@@ -4,7 +4,7 @@ Places are level-0 px of the whole slide.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,19 @@ def write_layers(
 ) -> None:
     """`features`: of each layer, how many the GeoJSON has; raises OSError."""
     described = [{**_of(layer), "features": count} for layer, count in zip(layers, features, strict=True)]
-    content = {"schema": SCHEMA, "words": words, **asdict(background), "layers": described}
-    path.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n", "utf-8")
+    parts = {
+        "schema": [_text(SCHEMA)],
+        "words": [_text(words)],
+        "overview": [_text(background.overview)],
+        "seen": _texts(background.seen),
+        "not_seen": _texts(background.not_seen),
+        "layers": [_text(described)],
+    }
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for number, (name, texts) in enumerate(parts.items()):
+            file.write(f'{"," if number else "{"}"{name}":')
+            file.writelines(texts)
+        file.write("}\n")
 
 
 def read_layers(path: Path) -> Saved:
@@ -73,6 +84,18 @@ def read_layers(path: Path) -> Saved:
         return Saved(str(content["words"]), [_layer(each) for each in content["layers"]], background)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path.name} is not what histoserve writes: {error!s}") from error
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _texts(rectangles: Iterable[Rectangle]) -> Iterator[str]:
+    """Of their list, one after the other: a slide's million tiles are never one text in memory."""
+    yield "["
+    for number, each in enumerate(rectangles):
+        yield f"{',' if number else ''}{_text(each)}"
+    yield "]"
 
 
 def _of(layer: Layer) -> dict[str, Any]:

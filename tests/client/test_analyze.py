@@ -1,6 +1,7 @@
 """A slide from its file to its result, with a server in this process."""
 
 import json
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pyarrow import parquet
+from shapely import from_wkb
+from shapely.geometry import shape
 
 from histoserve.client import analyze as analyze_module
 from histoserve.client.analyze import Order, Report, analyze
 from histoserve.client.encode import Encoding
 from histoserve.client.errors import HistoserveError, Internal, Refused, SlideError, UnreadableRegion, WrongUsage
 
-NAMES = ["layers.json", "nuclei.geojson", "overview.png", "result.json"]
+NAMES = ["layers.json", "nuclei.geojson", "nuclei.parquet", "overview.png", "result.json"]
 
 
 class Silent:
@@ -62,6 +66,32 @@ def test_every_disc_is_found_once_and_in_place(order: Order, disc_wire: Any) -> 
     truth = cv2.connectedComponentsWithStats((image < 180).astype(np.uint8))[3][1:] + 0.5
     np.testing.assert_allclose(sorted(centroids(order)), sorted(map(tuple, truth)), atol=0.01)
     assert len(truth) == 108
+
+
+def test_the_parquet_has_the_outlines_and_the_numbers_of_the_geojson(order: Order, disc_wire: Any) -> None:
+    run(order, disc_wire())
+
+    features = json.loads((place(order) / "nuclei.geojson").read_text())["features"]
+    rows = parquet.read_table(place(order) / "nuclei.parquet").to_pylist()
+    assert len(rows) == len(features) == 108
+    for row, feature in zip(rows, features, strict=True):
+        properties = feature["properties"]
+        assert from_wkb(row["geometry"]).equals_exact(shape(feature["geometry"]), tolerance=0)
+        assert (row["id"], row["class"]) == (feature["id"], properties["classification"]["name"])
+        numbers = {name: row[name] for name in properties["measurements"]}
+        assert numbers == pytest.approx(properties["measurements"], rel=2**-24)
+
+
+def test_without_pyarrow_no_parquet_is_left_and_none_is_listed(
+    order: Order, disc_wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "nuclei.parquet" in run(order, disc_wire()).result["files"]
+
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    report = run(order, disc_wire())
+
+    assert report.result["files"] == ["layers.json", "nuclei.geojson", "overview.png"]
+    assert sorted(path.name for path in place(order).iterdir()) == [*report.result["files"], "result.json"]
 
 
 def test_three_files_are_left_and_the_result_counts(order: Order, disc_wire: Any) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from histoserve.client import servers as servers_module
+from histoserve.client.block import Picture, block_of
 from histoserve.client.contract import Contract
 from histoserve.client.errors import Lost, NoAnswer, ServerError, Unavailable
 from histoserve.client.grid import PlannedTile
 from histoserve.client.servers import DEATHS, Servers
-from histoserve.client.stream import DEADLY_TILES, Picture, Steps, Stream, Width
+from histoserve.client.stream import DEADLY_TILES, Steps, Stream, Width
 
 PLAN = [PlannedTile(i, (i, 0, 1, 1), (i, 0, 1, 1)) for i in range(80)]
 
@@ -69,14 +70,14 @@ def run(servers: list[Mortal], width: Width) -> tuple[list[int], list[int]]:
     wire = Servers(servers, deadline=60)
     wire.contract("x")
     steps = Steps(
-        ask=lambda tiles, images: wire.infer("m", {"TILE": [tile.index for tile in tiles]}),
+        ask=lambda block: wire.infer("m", {"TILE": [tile.index for tile in block.tiles]}),
         take=lambda tiles, rows: taken.extend(tile.index for tile in tiles),
         lose=lambda each: failed.append(each.tile.index),
         stop=wire.stop,
     )
     with Stream(steps, width) as stream:
         for tile in PLAN:
-            stream.push(Picture(tile, b""))
+            stream.push(block_of([Picture(tile, b"")]))
         stream.drain()
     return sorted(failed), sorted(taken)
 

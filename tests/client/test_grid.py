@@ -1,11 +1,13 @@
 """Cores partition a slide; regions show them with their margin."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from histoserve.client.grid import PlannedTile, TileSize, grid, tile_size
+from histoserve.client.grid import Cores, PlannedTile, TileSize, grid, tile_size
 
 lengths = st.integers(1, 30)
 sizes = st.builds(lambda margin, step: TileSize(step + 2 * margin, margin), st.integers(0, 6), st.integers(1, 12))
@@ -110,3 +112,40 @@ def test_whole_tiles_leave_out_what_the_border_would_cut(size: tuple[int, int], 
     tiles = list(grid(*size, TileSize(100, 0), whole=True))
 
     assert [tile.region for tile in tiles] == [(*start, 100, 100) for start in starts] == [tile.core for tile in tiles]
+
+
+@settings(deadline=None)
+@given(lengths, lengths, sizes, st.booleans(), st.data())
+def test_some_tiles_of_a_grid_are_as_a_list_of_them(
+    width: int, height: int, size: TileSize, whole: bool, data: st.DataObject
+) -> None:
+    every = grid(width, height, size, whole)
+    wanted = {tile.index for tile in every if data.draw(st.booleans())}
+    some, listed = every.where(lambda tile: tile.index in wanted), [tile for tile in every if tile.index in wanted]
+
+    assert some == listed
+    assert (len(some), some[::2], some[-1:]) == (len(listed), listed[::2], listed[-1:])
+    assert [some[position] for position in range(len(some))] == listed
+    positions = {tile.index: position for position, tile in enumerate(listed)}
+    assert all(some.position(index) == positions.get(index) for index in range(-1, len(every) + 1))
+    assert some.at(np.arange(1, len(some), 2)) == listed[1::2]
+    assert Cores(some) == [tile.core for tile in listed]
+
+
+def test_tiles_of_a_grid_are_not_those_of_another() -> None:
+    tiles = grid(9, 9, TileSize(3, 0))
+
+    assert tiles != grid(9, 9, TileSize(3, 1))
+    assert tiles != list(tiles)[:-1]
+    assert tiles != 9
+
+
+def test_a_million_tiles_take_eight_bytes_each() -> None:
+    tracemalloc.start()
+    tiles = grid(10**6, 10**6, TileSize(1000, 0))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(tiles) == 10**6
+    assert held < 9 * 10**6
+    assert tiles[999_999] == PlannedTile(999_999, (999_000, 999_000, 1000, 1000), (999_000, 999_000, 1000, 1000))

@@ -111,3 +111,28 @@ def test_an_answer_outlives_those_that_follow_and_takes_no_map_each(tmp_path: Pa
     assert same(first, 0)
     assert all(view.sum() == OUTPUTS[3]["BOX"].sum() for view in views)
     assert Path("/proc/self/maps").read_text().count(str(tmp_path / "j")) == 1
+
+
+def test_what_was_taken_back_is_not_read_again(tmp_path: Path) -> None:
+    written(tmp_path / "j")
+    journal = open_journal(tmp_path / "j", BOUND)
+    journal.take_back([1, 3])
+    journal.append([3, 13], -7, OUTPUTS[3])
+    journal.take_back([0])
+    assert [answer.tiles[0] for answer in journal.answers] == [2, 3]
+    journal.close()
+
+    again = open_journal(tmp_path / "j", BOUND)
+    assert [same(answer, i) for answer, i in zip(again.answers, (2, 3), strict=True)] == [True, True]
+    again.close()
+
+
+def test_a_taking_back_that_was_cut_off_takes_nothing_back(tmp_path: Path) -> None:
+    before = len(written(tmp_path / "j"))
+    journal = open_journal(tmp_path / "j", BOUND)
+    journal.take_back([0, 1, 2, 3])
+    assert journal.answers == []
+    journal.close()
+    os.truncate(tmp_path / "j", before + 30)
+
+    assert [same(answer, i) for i, answer in enumerate(open_journal(tmp_path / "j", BOUND).answers)] == [True] * 4

@@ -1,9 +1,11 @@
 """A run that was stopped goes on from its journal and ends with the same bytes; or it starts afresh, and says so."""
 
+import json
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from histoserve.client import analyze as analyze_module
 from histoserve.client.analyze import Order, Report, analyze
 from histoserve.client.encode import Encoding
 from histoserve.client.errors import OutputError, Refused, ServerError, UnreadableRegion
+from histoserve.client.grid import TileSize, grid
+from histoserve.client.resume import digest_of
 
 TILES = 54
 
@@ -261,3 +265,11 @@ def test_a_server_that_fails_on_everything_after_a_stop_is_given_up(order: Order
         run(order, wire)
 
     assert run(order, disc_wire())[0].result["tiles"]["resumed"] == 10
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_digest_of_tiles_is_that_of_their_json(count: int) -> None:
+    tiles = list(grid(9, 9, TileSize(3, 0)))[:count]
+    text = json.dumps([(tile.index, tile.region, tile.core) for tile in tiles])
+
+    assert digest_of(tiles) == sha256(text.encode()).hexdigest()

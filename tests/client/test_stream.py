@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from histoserve.client.block import Block
 from histoserve.client.errors import Internal, Refused, ServerError, UnreadableRegion
 from histoserve.client.grid import PlannedTile
-from histoserve.client.reading import read_ahead
+from histoserve.client.reading import Pixels, read_ahead
 from histoserve.client.stream import FailedTile, Outcome, Steps, Stream, Width
 
 AHEAD = 8
@@ -34,16 +35,17 @@ class Run:
         self.taken.extend(tile.index for tile in tiles)
 
     def run(self, width: Width = Width(8, 4), tiles: Any = PLAN) -> Outcome:  # noqa: B008
-        def ask(tiles: list[PlannedTile], images: list[bytes]) -> Any:
-            assert images == [b"%d" % tile.index for tile in tiles]
-            return self.ask([tile.index for tile in tiles])
+        def ask(block: Block) -> Any:
+            assert [part.image for part in block.parts] == [b"%d" % tile.index for tile in block.tiles]
+            return self.ask([tile.index for tile in block.tiles])
 
         with Stream(Steps(ask, self.take, self.failed.append, self.stopped.set), width) as stream:
-            for picture in read_ahead(tiles, self.read, 2, AHEAD):
-                if isinstance(picture, FailedTile):
-                    self.failed.append(picture)
+            pixels = Pixels(self.read)
+            for each in read_ahead(pixels.groups(tiles), pixels, 2, AHEAD):
+                if isinstance(each, FailedTile):
+                    self.failed.append(each)
                 else:
-                    stream.push(picture)
+                    stream.push(each)
             stream.drain()
             return stream.outcome
 

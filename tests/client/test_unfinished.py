@@ -19,6 +19,7 @@ import pytest
 from histoserve.client import analyze as analyze_module
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.errors import HistoserveError, OutputError, ServerError
+from histoserve.client.results import files as files_module
 
 
 class Silent:
@@ -48,7 +49,8 @@ def files(order: Order) -> set[str]:
     return {str(path) for path in found if not path.match("discs/.unfinished-nuclei-*/journal")}
 
 
-KEPT = {f"discs/.previous-nuclei/{name}" for name in ("layers.json", "nuclei.geojson", "overview.png", "result.json")}
+NAMES = ("layers.json", "nuclei.geojson", "nuclei.parquet", "overview.png", "result.json")
+KEPT = {f"discs/.previous-nuclei/{name}" for name in NAMES}
 
 
 def _fail(error: BaseException) -> Any:
@@ -68,6 +70,18 @@ def test_a_full_disk_or_an_interruption_while_writing_keeps_the_old_result(
     assert files(order) == KEPT
     assert ("No space left" in str(caught.value)) == isinstance(error, OSError)
     assert "\n" not in str(caught.value)
+
+
+def test_a_disk_that_is_full_before_the_parquet_is_whole_keeps_the_old_result(
+    order: Order, disc_wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(order, disc_wire())
+    write = files_module.write_parquet
+    monkeypatch.setattr(files_module, "write_parquet", lambda path, *rest: write(Path("/dev/full"), *rest))
+
+    with pytest.raises(OutputError, match=r"cannot be written to .*: No space left on device\. Make room.*kept in"):
+        run(order, disc_wire())
+    assert files(order) == KEPT
 
 
 def test_too_little_room_is_told_before_the_first_tile(

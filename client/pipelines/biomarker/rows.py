@@ -12,6 +12,7 @@ from histoserve.client.pipelines.biomarker.readings import Readings, readings_of
 from histoserve.client.pipelines.biomarker.schema import RESULT
 from histoserve.client.pipelines.biomarker.shown import CARDS, layers_of
 from histoserve.client.results.layers import Layer
+from histoserve.client.tile_rows import TileRows
 from histoserve.client.wire import Arrays, Outputs
 
 DIGITS = 6
@@ -29,14 +30,13 @@ class Rows:
     def __init__(self, contract: Contract, slide_mpp: float):
         """Raises ServerError as `rule_of`."""
         self._rule = rule_of(contract)
-        self._pipeline, self._mpp = contract.pipeline, slide_mpp
-        self._rows: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._pipeline = contract.pipeline
+        self._rows = TileRows()
         self._readings: Readings | None = None
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = _regions(tiles)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([self._mpp], np.float32)}
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take: a row a tile, in their order."""
@@ -47,18 +47,14 @@ class Rows:
             raise unfit(model, f"READING {reading.dtype} {reading.shape}, wanted {shape}, all from 0 to 1")
         if not np.array_equal(outputs["TILE_REGION"], regions):
             raise unfit(model, "other regions than those of the request")
-        for number, tile in enumerate(tiles):
-            # Copies: a view would keep the whole answer in memory.
-            self._rows[tile.index] = regions[number].copy(), reading[number].copy()
+        self._rows.put(tiles, reading)
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
         """As PipelineRows.finish; a slide without any tile has no reading."""
         if not self._rows:
             return
         model = f"{self._pipeline}_slide"
-        # By number in the grid: what is sent does not depend on when a row came.
-        ordered = [self._rows[index] for index in sorted(self._rows)]
-        regions, tiles = (np.stack(each) for each in zip(*ordered, strict=True))
+        regions, tiles = self._rows.ordered()
         answer = infer(model, {"READING": tiles, "TILE_REGION": regions})
         self._readings = readings_of(model, answer, regions, tiles, self._rule)
 

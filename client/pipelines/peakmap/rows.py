@@ -47,27 +47,22 @@ class Rows:
     BYTES_PER_MM2 = 0
     """A few tiles of a slide, however large it is."""
 
+    LOOKS_BACK = True
+    """By the floor."""
+
     RESULT = RESULT
 
     def __init__(self, contract: Contract, slide_mpp: float):
         self._types, self._classes = contract.names("types"), contract.names("classes")
         self._k, self._threshold = int(contract.number("k")), contract.number("threshold")
         self._slide_model = f"{contract.pipeline}_slide"
-        self._mpp = slide_mpp
         self._rows = Peaks(len(self._types), self._k, self._threshold)
         self._probability: NDArray[np.float32] | None = None
         self._peaks: list[Peak] = []
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request; the floor is that of the rows so far."""
-        regions = _regions(tiles)
-        return {
-            "TILE": images,
-            "REGION": regions,
-            "WINDOW": regions,
-            "MPP": np.array([self._mpp], np.float32),
-            "FLOOR": self._rows.floor_for(regions),
-        }
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs; the floor is that of the rows so far."""
+        return {"FLOOR": self._rows.floor_for(_regions(tiles))}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take; at most types × K rows are kept."""

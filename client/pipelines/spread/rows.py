@@ -16,6 +16,7 @@ from histoserve.client.pipelines.spread.schema import RESULT
 from histoserve.client.pipelines.spread.shown import layers_of
 from histoserve.client.placed import placed
 from histoserve.client.results.layers import Layer
+from histoserve.client.tile_rows import TileRows
 from histoserve.client.wire import Arrays, Outputs
 
 DIGITS = 6
@@ -39,17 +40,16 @@ class Rows:
         self._tiles_model = f"{contract.pipeline}_tiles"
         self._mpp = slide_mpp
         self._frame = ORIGINAL
-        self._values: dict[int, tuple[NDArray[np.float32], np.float32]] = {}
+        self._values = TileRows()
         self._reading: Reading | None = None
 
     def place(self, frame: Frame) -> None:
         """As PipelineRows.place."""
         self._frame = frame
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = np.array([tile.region for tile in tiles], np.float32)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": np.array([self._mpp], np.float32)}
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take: a row a tile, in their order."""
@@ -59,8 +59,7 @@ class Rows:
             raise self._unfit(f"VALUE {value.dtype} {value.shape}, wanted a share from 0 to 1 for each of {len(tiles)}")
         if not np.array_equal(region, sent):
             raise self._unfit("rows of other regions than were in the request")
-        # Indexing copies: a view would keep the whole answer of the server in memory.
-        self._values.update((tile.index, (sent[i].copy(), value[i])) for i, tile in enumerate(tiles))
+        self._values.put(tiles, value)
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
         """As PipelineRows.finish; a slide without any region has no reading."""
@@ -72,9 +71,7 @@ class Rows:
 
     def values(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """As Placed.values: the shares of lesion cells."""
-        rows = [self._values[index] for index in sorted(self._values)]
-        regions = np.array([region for region, _ in rows], np.float32).reshape(-1, 4)
-        return regions, np.array([value for _, value in rows], np.float32)
+        return self._values.ordered()
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
         """As PipelineRows.result."""
@@ -133,7 +130,7 @@ class Rows:
             return {"rows": 0, "columns": 0, "analysed": 0, "side": 0}
         rows, columns = self._reading.heatmap.shape
         side = round(self._reading.first[2] / self._frame.scale, DIGITS)
-        return {"rows": rows, "columns": columns, "analysed": len(self._values), "side": side}
+        return {"rows": rows, "columns": columns, "analysed": len(self.values()[1]), "side": side}
 
     def _primary(self) -> dict[str, Any] | None:
         found = self._reading

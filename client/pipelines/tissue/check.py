@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
-from histoserve.client.pipelines.tissue.regions import Tiles, l0_regions
+from histoserve.client.pipelines.tissue.regions import Tiles
+from histoserve.client.tile_rows import l0_regions
 from histoserve.client.wire import Outputs
 
 SUM_TOLERANCE = 1e-3

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.client.grid import PlannedTile
 from histoserve.client.results.layers import Ring
 from histoserve.client.results.outline import parts_of
 
@@ -67,11 +66,6 @@ class Region:
     """x, y, width, height of the rectangle around it."""
     l0_parts: Sequence[Sequence[Ring]]
     """Each its outline and then its holes; parts touch at corners."""
-
-
-def l0_regions(tiles: Sequence[PlannedTile]) -> NDArray[np.float32]:
-    """(tiles, 4), as a request has them."""
-    return np.array([tile.region for tile in tiles], np.float32)
 
 
 def regions_of(tiles: Tiles, group: NDArray[np.int32], mpp: float) -> list[Region]:

@@ -11,10 +11,11 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.tissue.check import check_answer, check_rows
-from histoserve.client.pipelines.tissue.regions import Region, Tiles, l0_regions, regions_of
+from histoserve.client.pipelines.tissue.regions import Region, Tiles, regions_of
 from histoserve.client.pipelines.tissue.schema import RESULT
 from histoserve.client.results.layers import Card, Cards, Class, Grid, Layer, Shape, Shapes
 from histoserve.client.results.palette import colour_of
+from histoserve.client.tile_rows import TileRows
 from histoserve.client.wire import Arrays, Outputs
 
 DIGITS = 6
@@ -42,32 +43,26 @@ class Rows:
             )
         self._k, self._threshold = int(contract.number("k")), np.float32(contract.number("threshold"))
         self._pipeline, self._mpp = contract.pipeline, slide_mpp
-        self._rows: dict[int, tuple[PlannedTile, NDArray[np.float32]]] = {}
+        self._rows = TileRows()
         self._tiles: Tiles | None = None
         self._probability: NDArray[np.float32] | None = None
         self._regions: list[Region] = []
 
-    def request(self, tiles: Sequence[PlannedTile], images: Sequence[bytes]) -> Arrays:
-        """As PipelineRows.request."""
-        regions = l0_regions(tiles)
-        mpp = np.array([self._mpp], np.float32)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": mpp}
+    def more_inputs(self, tiles: Sequence[PlannedTile]) -> Arrays:
+        """As PipelineRows.more_inputs."""
+        return {}
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take."""
         check_rows(f"{self._pipeline}_tiles", outputs, tiles, len(self._classes))
-        for tile, probability in zip(tiles, outputs["PROBABILITY"], strict=True):
-            # A copy: a view would keep the whole answer in memory.
-            self._rows[tile.index] = tile, probability.copy()
+        self._rows.put(tiles, outputs["PROBABILITY"])
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
         """As PipelineRows.finish; a slide without any tile is not classed."""
         if not self._rows:
             return
         model = f"{self._pipeline}_slide"
-        # By number in the grid: what is sent does not depend on when a row came.
-        ordered = [self._rows[index] for index in sorted(self._rows)]
-        tiles = Tiles(l0_regions([tile for tile, _ in ordered]), np.stack([probability for _, probability in ordered]))
+        tiles = Tiles(*self._rows.ordered())
         answer = infer(model, {"PROBABILITY": tiles.probability, "TILE_REGION": tiles.l0_regions})
         check_answer(model, answer, tiles)
         self._tiles, self._probability = tiles, answer["PROBABILITY"]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from histoserve.client.block import Picture, block_of
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.grid import PlannedTile
@@ -157,7 +158,8 @@ def test_an_unknown_pipeline_lists_those_there_are() -> None:
 
 
 def test_a_request_carries_a_picture_a_window_and_its_core(contract: Callable[..., Contract], tmp_path: Path) -> None:
-    request = Rows(contract(), 0.25).request(TILES, [b"a", b"b"])
+    block = block_of(Picture(tile, image) for tile, image in zip(TILES, (b"a", b"b"), strict=True))
+    request = {**block.inputs(0.25), **Rows(contract(), 0.25).more_inputs(TILES)}
 
     assert request["TILE"] == [b"a", b"b"]
     for name in ("REGION", "WINDOW"):

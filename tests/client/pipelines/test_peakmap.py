@@ -26,10 +26,15 @@ from peak_wire import (
 )
 
 from histoserve.client.analyze import Order, Report, analyze
+from histoserve.client.block import Picture
+from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.peakmap.rows import Rows
 from histoserve.client.results.layers import Cards, Shapes
+from histoserve.client.session import Session
+from histoserve.client.stream import Width
+from histoserve.client.work import Work
 
 
 def place(order: Order) -> Path:
@@ -81,7 +86,7 @@ def test_requests_may_ask_for_the_floor_while_rows_are_taken() -> None:
 
     def ask() -> None:
         while not done.is_set():
-            seen.append(collected.request(tiles[:1], [b""])["FLOOR"])
+            seen.append(collected.more_inputs(tiles[:1])["FLOOR"])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -91,7 +96,7 @@ def test_requests_may_ask_for_the_floor_while_rows_are_taken() -> None:
     thread.join()
     assert (np.diff(np.array(seen), axis=0) >= 0).all()
     # The asked tile is the first of all, so that equal scores stay.
-    np.testing.assert_allclose(collected.request(tiles[:1], [b""])["FLOOR"], [0.897, 0.998, -1], atol=1e-6)
+    np.testing.assert_allclose(collected.more_inputs(tiles[:1])["FLOOR"], [0.897, 0.998, -1], atol=1e-6)
 
 
 @pytest.mark.parametrize(("batch", "in_flight", "floor"), [(1, 1, True), (1, 8, True), (3, 2, False), (4, 5, True)])
@@ -253,3 +258,26 @@ def test_the_floor_holds_back_nearly_all_rows_of_a_large_slide(order: Order) -> 
 
     assert transfer["peakmap_tiles"]["sent_bytes"] > 32 * 60 * TILE_PX**2 * 3
     assert returned[True] < 0.1 * returned[False]
+
+
+def test_peaks_that_are_taken_back_have_held_back_no_other() -> None:
+    tiles = [PlannedTile(i, (32 * i, 0, 32, 32), (32 * i, 0, 32, 32)) for i in range(12)]
+    work = Work(peak_contract(), 0.5, tiles, Width(1, 1))
+
+    def picture(i: int, red: int) -> Picture:
+        return Picture(tiles[i], encode(np.full((32, 32, 3), (red, 200 - i, i), np.uint8), Encoding()))
+
+    low, high = [150 + i for i in range(12)], [250 - i for i in range(12)]
+    with Session(PeakWire(), work) as session:
+        for i in range(12):
+            session.push(picture(i, high[i] if i < 6 else low[i]))
+        again = session.take_back(tiles[:6])
+        # Those asked later were told of a floor that does not hold any more.
+        assert again == tiles
+        for tile in again:
+            session.push(picture(tile.index, low[tile.index]))
+        rescanned = session.finish()
+    with Session(PeakWire(), work) as session:
+        for i in range(12):
+            session.push(picture(i, low[i]))
+        assert session.finish() == rescanned

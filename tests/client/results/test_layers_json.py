@@ -1,5 +1,6 @@
 """What the page reads is what the pipeline handed out."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,3 +71,11 @@ def test_another_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(ValueError, match=r"layers\.json"):
         read_layers(tmp_path / "layers.json")
+
+
+def test_the_text_is_that_of_python_s_json(tmp_path: Path) -> None:
+    write_layers(tmp_path / "layers.json", 'µ "words"', [ARROWS, CARDS], [1, 0], BELOW)
+
+    text = (tmp_path / "layers.json").read_text("utf-8")
+    assert text == json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")) + "\n"
+    assert list(json.loads(text)) == ["schema", "words", "overview", "seen", "not_seen", "layers"]

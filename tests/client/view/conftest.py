@@ -86,7 +86,7 @@ def write() -> Callable[..., Path]:
             width, height = slide.l0_size
             picture = np.full((height + 40, width + 10, 3), 40, np.uint8)
             picture[30 : 30 + height, :width] = slide.read((0, 0, width, height), 0)
-        counts = write_geojson(folder / f"{pipeline}.geojson", pipeline, some_layers())
+        counts = write_geojson(folder / f"{pipeline}.geojson", pipeline, some_layers()).features
         seen = Background((0, 30, width, height), [(0, 0, 128, 128)], [(128, 0, 64, 64)])
         write_layers(folder / "layers.json", "1 moon", some_layers(), counts, seen)
         # OpenCV ends the process on a path that is not UTF-8.

@@ -13,15 +13,15 @@ from shapely.geometry import shape
 from tissue_wire import MPP, TILE_PX, K, Outputs, TissueWire, colours_of, tissue_contract
 
 from histoserve.client.analyze import Order, Report, analyze
+from histoserve.client.block import Picture
 from histoserve.client.errors import ServerError
 from histoserve.client.pipelines.tissue.rows import MOST_CARDS, Rows
 from histoserve.client.progress import Quiet
 from histoserve.client.results.layers import Cards, Grid
 from histoserve.client.session import Session
-from histoserve.client.stream import Picture
 from histoserve.client.work import work_for
 
-FILES = ("tissue.geojson", "overview.png", "regions.png", "layers.json")
+FILES = ("tissue.geojson", "tissue.parquet", "overview.png", "regions.png", "layers.json")
 
 
 def painted(path: Path, picture: str) -> Path:
@@ -136,7 +136,8 @@ def test_what_is_written_beside_the_pictures_takes_no_more_than_was_asked_for(tm
     picture = " ".join(("sn" if row % 2 else "cn") * 20 for row in range(40))
     order = replace(ordered(tmp_path, picture), mpp=MPP)
     run(order)
-    written = sum(file(order, name).stat().st_size for name in ("tissue.geojson", "layers.json", "result.json"))
+    names = ("tissue.geojson", "tissue.parquet", "layers.json", "result.json")
+    written = sum(file(order, name).stat().st_size for name in names)
 
     # Its tiles are 32 times as narrow as those of 512 µm, for which the figure is.
     assert written / 1600 * (1 / 0.512) ** 2 < Rows.BYTES_PER_MM2

@@ -25,7 +25,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     ) -> Path:
         folder = tmp_path / "result"
         folder.mkdir(exist_ok=True)
-        features = write_geojson(folder / "made_up.geojson", "made_up/slide", layers, origin)
+        features = write_geojson(folder / "made_up.geojson", "made_up/slide", layers, origin).features
         write_layers(folder / LAYERS, "words", layers, features, Background((0, 0, 1, 1), seen, not_seen))
         return folder
 

@@ -6,11 +6,10 @@ class Rows:
     RESULT = {"required": ["darkness", "tissue_mm2"], "additionalProperties": {"type": "number"}}  # noqa: RUF012
 
     def __init__(self, contract, slide_mpp):
-        self._scores, self._mpp = {}, np.array([slide_mpp], np.float32)
+        self._scores = {}
 
-    def request(self, tiles, images):
-        regions = np.array([tile.region for tile in tiles], np.float32)
-        return {"TILE": images, "REGION": regions, "WINDOW": regions, "MPP": self._mpp}
+    def more_inputs(self, tiles):
+        return {}
 
     def take(self, tiles, outputs):
         self._scores.update(zip([tile.index for tile in tiles], outputs["SCORE"], strict=True))

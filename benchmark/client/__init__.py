@@ -1,0 +1,1 @@
+"""How fast the client hands a slide to the wire."""
