@@ -42,7 +42,8 @@ class Stored:
         """`pixels` reads what cannot travel as it is stored; `batch`: tiles in a request; `is_known`: whether nothing
         is to be learnt from the pixels of a tile with this core.
         """
-        self._slide, self._level, self._stored, self._lattice = slide, level, stored, stored.lattice
+        self.stored = stored
+        self._slide, self._level, self._lattice = slide, level, stored.lattice
         self._pixels, self._batch, self._is_known = pixels, batch, is_known
         self._lock = threading.Lock()
         self._exact: dict[bytes, bool] = {}
@@ -55,7 +56,7 @@ class Stored:
         for number in range(0, len(tiles), max(1, len(tiles) // SAMPLE)):
             place = next(self._lattice.places_in(tiles[number].region))
             try:
-                if self._is_shown(place, self._stored.jpeg(place)) is False:
+                if self._is_shown(place, self.stored.jpeg(place)) is False:
                     return f"the tile in column {place[0]}, row {place[1]} does not decode to what OpenSlide shows"
             except NotStored:
                 continue
@@ -118,7 +119,7 @@ class Stored:
 
     def _jpeg(self, place: Place) -> bytes | NotStored:
         try:
-            jpeg = self._stored.jpeg(place)
+            jpeg = self.stored.jpeg(place)
         except NotStored as error:
             return error
         kind = jpeg_kind(jpeg)

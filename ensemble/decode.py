@@ -7,7 +7,7 @@ The part that no picture covers is white, as OpenSlide gives it beyond a slide's
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -20,10 +20,11 @@ from histoserve.ensemble.identity import column
 from histoserve.ensemble.parameters import Range
 from histoserve.ensemble.picture import Format, format_of
 from histoserve.ensemble.regions import checked_regions
-from histoserve.ensemble.stitch import stitched
+from histoserve.ensemble.stitch import WHITE, stitched
 from histoserve.ensemble.windows import (
     Mosaic,
     Pictures,
+    Piece,
     check_physical_size,
     check_shape,
     check_square,
@@ -116,9 +117,42 @@ def assembled(
     ]
     laid_in = sorted({piece.tile for each in mosaics for piece in each.pieces})
     check_pixels(mosaics, int(sizes[laid_in].prod(axis=1).sum()), max_pixels)
-    decoded = POOL.map(lambda index: pixels(index, tile[index], forms[index], tuple(sizes[index].tolist())), laid_in)
-    pictures = dict(zip(laid_in, decoded, strict=True))
-    list(POOL.map(lambda each: fit(stitched(each, pictures), image[each.window]), mosaics))
+    lay(mosaics, lambda index: pixels(index, tile[index], forms[index], tuple(sizes[index].tolist())), image)
+
+
+def lay(mosaics: Sequence[Mosaic], decoded: Callable[[int], RGB], image: RGB) -> None:
+    """Each picture once, `decoded` by its place in the request, into all windows that show it → `image`.
+
+    Where windows' pictures lie side by side, a picture is let go as soon as it was laid: one a thread is held.
+    """
+    whole = [each for each in mosaics if each.is_side_by_side]
+    others = [each for each in mosaics if not each.is_side_by_side]
+    windows = {each.window: blank(each, image[each.window]) for each in whole}
+    kept = {piece.tile: np.empty((0, 0, 3), np.uint8) for each in others for piece in each.pieces}
+    shown_by: dict[int, list[tuple[Mosaic, Piece]]] = {index: [] for index in kept}
+    for each in whole:
+        for piece in each.pieces:
+            shown_by.setdefault(piece.tile, []).append((each, piece))
+
+    def lay_one(index: int) -> None:
+        picture = decoded(index)
+        for each, piece in shown_by[index]:
+            windows[each.window][piece.inside(each.w_width, each.w_height)] = piece.shown(each, picture)
+        if index in kept:
+            kept[index] = picture
+
+    list(POOL.map(lay_one, sorted(shown_by)))
+    list(POOL.map(lambda each: fit(windows[each.window], image[each.window]), whole))
+    list(POOL.map(lambda each: fit(stitched(each, kept), image[each.window]), others))
+
+
+def blank(mosaic: Mosaic, image: RGB) -> RGB:
+    """Where a window is laid: in `image` itself if that has its size; white where no picture will be."""
+    shape = mosaic.w_height, mosaic.w_width, 3
+    window = image if image.shape == shape else np.empty(shape, np.uint8)
+    if mosaic.covered < mosaic.pixels:
+        window[:] = WHITE
+    return window
 
 
 def check_pixels(mosaics: list[Mosaic], decoded: int, max_pixels: int) -> None:
@@ -162,6 +196,8 @@ def pixels(index: int, data: bytes, form: Format, size: tuple[int, int]) -> RGB:
 
 def fit(found: RGB, image: RGB) -> None:
     """`found` → `image`, resized where it has another size."""
+    if found is image:
+        return
     if found.shape[:2] == image.shape[:2]:
         image[:] = found
     else:

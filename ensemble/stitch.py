@@ -1,4 +1,4 @@
-"""Decoded pictures side by side: the pixels of a window."""
+"""Decoded pictures over each other: the pixels of a window."""
 
 from collections.abc import Mapping
 
@@ -19,9 +19,7 @@ def stitched(mosaic: Mosaic, pictures: Mapping[int, NDArray[np.uint8]]) -> NDArr
     taken = np.zeros(window.shape[:2], bool)
     for piece in mosaic.pieces:
         rows, columns = piece.inside(mosaic.w_width, mosaic.w_height)
-        shown = pictures[piece.tile][
-            rows.start - piece.w_y : rows.stop - piece.w_y, columns.start - piece.w_x : columns.stop - piece.w_x
-        ]
+        shown = piece.shown(mosaic, pictures[piece.tile])
         again = taken[rows, columns]
         if again.any():
             check_same(mosaic, piece, again & (window[rows, columns] != shown).any(axis=2))

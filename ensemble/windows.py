@@ -7,6 +7,7 @@ Nothing here depends on the order of pictures or windows, nor on which other win
 pixels of the slide, `w_` pixels of a window at the scale of its pictures.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ PHYSICAL_TOLERANCE = 0.02
 OFF_GRID = 0.3
 """Of a pixel: what rounding to whole level-0 pixels does on a level half as fine (0.25), and float32."""
 LAST_BITS = 1e-6
+
+FEW = 64
+"""Pictures in a window whose pairs are quicker looked at than their pixels."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,20 @@ class Piece:
         right, bottom = min(w_width, self.w_x + self.w_width), min(w_height, self.w_y + self.w_height)
         return slice(top, max(top, bottom)), slice(left, max(left, right))
 
+    def shown(self, mosaic: "Mosaic", picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The part of the picture (H, W, 3) that lies in the window."""
+        rows, columns = self.inside(mosaic.w_width, mosaic.w_height)
+        return picture[rows.start - self.w_y : rows.stop - self.w_y, columns.start - self.w_x : columns.stop - self.w_x]
+
+    def meets(self, other: "Piece") -> bool:
+        """Whether they have a pixel in common, of the window or beyond it."""
+        return (
+            self.w_x < other.w_x + other.w_width
+            and other.w_x < self.w_x + self.w_width
+            and self.w_y < other.w_y + other.w_height
+            and other.w_y < self.w_y + self.w_height
+        )
+
     def covers(self, w_width: int, w_height: int) -> bool:
         """Any of a window of this size."""
         return all(part.start < part.stop for part in self.inside(w_width, w_height))
@@ -71,6 +89,12 @@ class Mosaic:
     @property
     def pixels(self) -> int:
         return self.w_width * self.w_height
+
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether no pixel is shown by two pieces, as of a scanner's tiles; False for more than `FEW`, unlooked at."""
+        pairs = itertools.combinations(self.pieces, 2)
+        return len(self.pieces) <= FEW and not any(one.meets(other) for one, other in pairs)
 
     @property
     def covered(self) -> int:

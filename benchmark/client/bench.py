@@ -4,7 +4,6 @@ Measured is all that the client does with a tile but learn from its pixels what 
 bytes as gRPC sends them. The slide is a real one's tiles repeated to 2 Gpx, in the page cache.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,23 +14,16 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from histoserve.benchmark.client.large import repeated
+from histoserve.benchmark.client.slides import MARGIN_PX, MPP, TILE_PX, large_slide, pixels_of, stored_of, tiles_of
 from histoserve.client.block import Block, joined
-from histoserve.client.encode import Encoding, encode
-from histoserve.client.grid import grid, tile_size
-from histoserve.client.reading import Group, Pixels, Reader
-from histoserve.client.slide import Slide, open_slide
-from histoserve.client.stored_reading import Stored
+from histoserve.client.reading import Group, Reader
+from histoserve.client.slide import Slide
 from histoserve.client.wire import request_of
-from histoserve.phantom import write_phantom
 
 PIXELS = 2e9
 TURNS = 5
 PART = 40
 """Of the groups of stored tiles, every so manieth is what a turn reads as pixels, which takes longer."""
-
-TILE_PX, MARGIN_PX, MPP = 512, 32, 0.25
-"""As nuclei wants them; the slide is taken to be of this resolution."""
 
 BATCHES = (16, 64, 256)
 """Tiles in a request: what nuclei's configs allow, and what others may."""
@@ -46,38 +38,27 @@ def run(image: Path | None = None) -> int:
     How much is sent twice depends on how many tiles a request may have, which a network decides: it is printed, and
     only the largest of `BATCHES` must meet its target.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        source = image or Path(folder) / "phantom.tiff"
-        if image is None:
-            write_phantom(source, kind="he", size=(2048, 2048), mpp=MPP, seed=1, truth=None)
-        with open_slide(repeated(source, Path(folder) / "large.svs", PIXELS)) as slide:
-            return report(slide)
+    with large_slide(image, PIXELS) as slide:
+        return report(slide)
 
 
 def report(slide: Slide) -> int:
     """The same of an open slide, all of it looked at."""
-    tiles = list(grid(*slide.l0_size, tile_size(TILE_PX, MPP, MARGIN_PX, MPP)))
-    stored = slide.stored(0)
-    if stored is None:
-        raise ValueError(f"{slide.name} has no JPEG tiles that can travel as they are; give an SVS in JPEG tiles")
-    pixels = Pixels(lambda tile: encode(slide.read(tile.region, 0), Encoding()))
-    readers = {batch: Stored(slide, 0, stored, pixels, batch) for batch in BATCHES}
-    if (why := readers[BATCHES[0]].difference(tiles)) is not None:
-        raise ValueError(f"{slide.name}: {why}")
-    held = sum(len(stored.jpeg(place)) for place in stored.lattice.places_in((0, 0, *slide.l0_size)))
-    groups = {batch: list(reader.groups(tiles)) for batch, reader in readers.items()}
-    some = groups[BATCHES[0]][::PART]
-    actions: dict[str, Callable[[], tuple[float, int]]] = {
-        f"stored, {batch} tiles a request": partial(handed, readers[batch], groups[batch]) for batch in BATCHES
-    }
-    actions["pixels, by OpenSlide"] = partial(handed, pixels, some)
-    for action in actions.values():
-        action()
-    turns = [{name: action() for name, action in actions.items()} for _ in range(TURNS)]
-    rates = {name: [turn[name] for turn in turns] for name in actions}
-    stored.close()
-    return printed(slide, {name: median(each for each, _ in found) for name, found in rates.items()},
-                   {name: found[0][1] / held for name, found in rates.items()})  # fmt: skip
+    tiles, pixels = tiles_of(slide), pixels_of(slide)
+    with stored_of(slide, *BATCHES) as readers:
+        lattice = readers[0].stored.lattice
+        held = sum(len(readers[0].stored.jpeg(place)) for place in lattice.places_in((0, 0, *slide.l0_size)))
+        groups = [list(reader.groups(tiles)) for reader in readers]
+        actions: dict[str, Callable[[], tuple[float, int]]] = {
+            f"stored, {batch} tiles a request": partial(handed, reader, some)
+            for batch, reader, some in zip(BATCHES, readers, groups, strict=True)
+        }
+        actions["pixels, by OpenSlide"] = partial(handed, pixels, groups[0][::PART])
+        for action in actions.values():
+            action()
+        turns = [{name: action() for name, action in actions.items()} for _ in range(TURNS)]
+    rates = {name: median(turn[name][0] for turn in turns) for name in actions}
+    return printed(slide, rates, {name: turns[0][name][1] / held for name in actions})
 
 
 def handed(reader: Reader, groups: Iterable[Group]) -> tuple[float, int]:
