@@ -8,6 +8,7 @@ An input is an array, or a list of bytes for a BYTES tensor.
 
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,9 @@ Outputs = Mapping[str, NDArray[Any]]
 
 ASK_SECONDS = 5.0
 """For each question before the work starts: a wrong address must be told at once."""
+
+CONTRACT_PAUSES = (0.5, 1.0)
+"""Seconds before the questions of a contract are asked anew, where the connection broke between two of them."""
 
 LIVE_EVERY, LIVE_WITHIN, LIVE_MISSES = 20.0, 10.0, 2
 """While a request takes long, its server is asked so often (s) whether it lives; unheard within so many seconds, so
@@ -122,8 +126,24 @@ class Server:
         return str(answer.version)
 
     def contract(self, pipeline: str) -> Contract:
-        """Raises ServerError for a server that cannot run the pipeline."""
+        """Raises ServerError for a server that cannot run the pipeline, NoAnswer for one that does not answer at once.
+
+        A connection that breaks between two questions is made anew: what stands between may be started anew.
+        """
+        for pause in CONTRACT_PAUSES:
+            self.version()
+            try:
+                return self._contract(pipeline)
+            except grpc.RpcError:
+                time.sleep(pause)
         self.version()
+        try:
+            return self._contract(pipeline)
+        except grpc.RpcError as error:
+            raise NoAnswer(self.address, _details(error), self._advice(error)) from error
+
+    def _contract(self, pipeline: str) -> Contract:
+        """As `contract`; raises what gRPC does for a connection that broke."""
         for model in (f"{pipeline}_tiles", f"{pipeline}_slide"):
             if not self._ready(model):
                 raise ServerError(
@@ -133,11 +153,13 @@ class Server:
         return contract_from_configs(pipeline, self.config)
 
     def config(self, model: str) -> ModelConfig:
-        """Raises ServerError if the server does not tell it."""
+        """Raises ServerError if the server does not tell it, and what gRPC does for a connection that broke."""
         try:
             message = self._asked("ModelConfig", service_pb2.ModelConfigRequest(name=model)).config
             metadata = self._asked("ModelMetadata", service_pb2.ModelMetadataRequest(name=model))
         except grpc.RpcError as error:
+            if _broke(error):
+                raise
             raise ServerError(
                 f"The server at {self.address} does not tell the config of {model} ({_details(error)})."
             ) from error
@@ -274,7 +296,9 @@ class Server:
     def _ready(self, model: str) -> bool:
         try:
             return bool(self._asked("ModelReady", service_pb2.ModelReadyRequest(name=model)).ready)
-        except grpc.RpcError:
+        except grpc.RpcError as error:
+            if _broke(error):
+                raise
             return False
 
     def _pipelines(self) -> str:
@@ -318,6 +342,12 @@ def _host(address: str) -> str:
     if not host or "/" in address or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise WrongUsage(f"--server {address!r} is no address: give HOST:PORT of the gRPC port, as in localhost:8001.")
     return host
+
+
+def _broke(error: grpc.RpcError) -> bool:
+    """Whether it says nothing of the question: nobody was there to answer."""
+    details = error.details() or ""
+    return bool(BROKE.search(details) or NOBODY.search(details))
 
 
 def _details(error: grpc.RpcError) -> str:

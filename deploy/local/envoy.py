@@ -94,6 +94,11 @@ class LocalEnvoy:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def keeper(self) -> int | None:
+        """Number of the process whose child Envoy is."""
+        return self._keeper.pid if self._keeper else None
+
     def ended(self) -> int | None:
         """The code with which it ended for good; None while it runs."""
         assert self._keeper is not None, "ended() before start()"

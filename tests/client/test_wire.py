@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from histoserve.client import wire
 from histoserve.client.contract import TILES_TAKE
-from histoserve.client.errors import HistoserveError, Internal, Refused, ServerError, Unavailable, WrongUsage
+from histoserve.client.errors import HistoserveError, Internal, NoAnswer, Refused, ServerError, Unavailable, WrongUsage
 from histoserve.client.wire import Server
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -33,19 +34,30 @@ class Triton(service_pb2_grpc.GRPCInferenceServiceServicer):
     datatype: Any = None
     """Of the answer, if not that of the request."""
 
+    breaks, times = "", 0
+    """A question at which the connection breaks, and how many times more."""
+
+    def _breaks(self, question: str, context: Any) -> None:
+        if question == self.breaks and self.times:
+            self.times -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "Stream removed (recvmsg:Connection reset by peer (104))")
+
     def ServerMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         return service_pb2.ServerMetadataResponse(name="triton", version="2.51.0")
 
     def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._breaks("ModelReady", context)
         return service_pb2.ModelReadyResponse(ready=request.name in MODELS)
 
     def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
         return service_pb2.RepositoryIndexResponse(models=[{"name": name} for name in MODELS])
 
     def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._breaks("ModelConfig", context)
         return service_pb2.ModelConfigResponse(config=MODELS[request.name])
 
     def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._breaks("ModelMetadata", context)
         return service_pb2.ModelMetadataResponse(name=request.name, versions=["9", "10"])
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -99,6 +111,22 @@ def test_the_contract_is_read_from_the_configs(triton: tuple[Triton, Server]) ->
 
     assert (contract.mpp, contract.max_batch, contract.inputs) == (0.25, 16, TILES_TAKE)
     assert {(each.name, each.version) for each in contract.models} == {(name, "10") for name in MODELS}
+
+
+@pytest.mark.parametrize("question", ["ModelReady", "ModelConfig", "ModelMetadata"])
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_a_connection_that_breaks_between_two_questions_is_made_anew(
+    triton: tuple[Triton, Server], monkeypatch: pytest.MonkeyPatch, question: str, times: int
+) -> None:
+    monkeypatch.setattr(wire, "CONTRACT_PAUSES", (0.01, 0.01))
+    servicer, server = triton
+    servicer.breaks, servicer.times = question, times
+    if times < 3:
+        assert server.contract("x").mpp == 0.25
+    else:
+        with pytest.raises(NoAnswer, match="Stream removed"):
+            server.contract("x")
+    assert times - servicer.times == min(times, 3)
 
 
 def test_a_missing_pipeline_lists_those_there_are(triton: tuple[Triton, Server]) -> None:
