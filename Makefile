@@ -47,7 +47,8 @@ IHCS_IN ?= out/ihc
 # Where `train tissue -o out/tissue` leaves its slides; without them, no hand-made features are measured.
 TRAINING ?= out/tissue/slides
 # Many tests wait for a server or compute on one core. A file stays with one worker, and each worker has its own server.
-PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile
+# Files come as tests/conftest.py orders them, not those with the most tests first: a slow one alone would be the last.
+PYTEST = $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 SMEAR_FILES = $(patsubst %,$(IN)/%.tiff,$(shell seq $(SMEARS)))
 LESION_FILES = $(patsubst %,$(LESIONS_IN)/%.tiff,$(shell seq $(LESIONS)))
 SPREAD_FILES = $(patsubst %,$(SPREADS_IN)/%.tiff,$(shell seq $(SPREADS)))

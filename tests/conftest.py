@@ -31,6 +31,12 @@ REPOSITORY = ROOT / "model_repository"
 Command = Callable[..., tuple[int, str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: the last of them would keep one worker while the other has nothing to do."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data that stands beside the checkout; nothing of it belongs to the project."""

@@ -1,18 +1,19 @@
 """Commands that are found by looking into the pipelines' rooms."""
 
 import re
-import subprocess
-import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from histoserve.client.cli import app
 from histoserve.client.rooms import rooms
 
 
 def histoserve(*arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "histoserve", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout + done.stderr
+    """In this process: a process of its own would import PyTorch for each."""
+    done = CliRunner().invoke(app, arguments, prog_name="histoserve")
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.exit_code, done.output
 
 
 def test_a_room_says_what_it_is() -> None:

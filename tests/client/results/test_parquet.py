@@ -1,6 +1,7 @@
 """Shapes as GeoParquet: the GeoJSON's outlines and numbers, in columns."""
 
 import json
+import resource
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -235,6 +236,24 @@ def test_a_full_disk_is_an_os_error_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left") as error:
         write_parquet(Path("/dev/full"), ABOUT, layers, tmp_path / "a.geojson", written)
     assert error.value.strerror == "No space left on device"
+
+
+@pytest.mark.parametrize("lacking", [1, 100, 5_000, 40_000, 10**9])
+def test_wherever_the_disk_is_full_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: int) -> None:
+    monkeypatch.setattr(parquet_module, "GROUP_ROWS", 50)
+    layers = [layer(scattered(500))]
+    written = write_geojson(tmp_path / "a.geojson", "nuclei/a", layers)
+    write_parquet(tmp_path / "a.parquet", ABOUT, layers, tmp_path / "a.geojson", written)
+    size = max(0, (tmp_path / "a.parquet").stat().st_size - lacking)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as error:
+            write_parquet(tmp_path / "b.parquet", ABOUT, layers, tmp_path / "a.geojson", written)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error.value.strerror == "File too large"
 
 
 def test_without_pyarrow_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
