@@ -1,12 +1,12 @@
-"""What a graph costs for one tile: arithmetic, traffic and memory, counted on the shapes of a run."""
+"""What a graph costs for one tile: arithmetic, traffic and memory, counted on the shapes of its tensors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, shape_inference
 
 from histoserve.export.gates import session_of
 from histoserve.export.portable import types_of
@@ -27,7 +27,7 @@ class Cost:
 
 
 def cost_of(graph: onnx.ModelProto, side: int) -> Cost:
-    """Runs the graph once, on one row of zeros whose other free axes are `side`; ValueError if that does not work."""
+    """Of one row whose other free axes are `side`; ValueError for a graph that must be run for it and cannot be."""
     shapes = shapes_of(graph, side)
     types = types_of(graph)
     size = {name: math.prod(shape) * width(types.get(name)) for name, shape in shapes.items()}
@@ -37,28 +37,67 @@ def cost_of(graph: onnx.ModelProto, side: int) -> Cost:
 
 
 def shapes_of(graph: onnx.ModelProto, side: int) -> Shapes:
-    """Of all inputs, constants and what nodes give."""
-    asking = onnx.ModelProto()
-    asking.CopyFrom(graph)
-    of = asking.graph
+    """Of all inputs, constants and what nodes give: by ONNX's rules, else by running the graph."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(graph)
+    for tensor in fixed.graph.input:
+        for place, axis in enumerate(tensor.type.tensor_type.shape.dim):
+            axis.dim_value = axis.dim_value or (side if place else 1)
+    given = {each.name: shape_in(each) for each in fixed.graph.input}
     names = [name for node in graph.graph.node for name in node.output if name]
+    # Rules may tell of what nothing runs.
+    session_of(graph)
+    told = told_by_rules(fixed)
+    unknown = [name for name in names if name not in told]
+    ran = run_for_shapes(fixed, unknown) if unknown else {}
+    return {**told, **ran, **given, **{each.name: tuple(each.dims) for each in graph.graph.initializer}}
+
+
+def told_by_rules(fixed: onnx.ModelProto) -> Shapes:
+    """Those that follow from the inputs' shapes; what the graph itself states of its axes is not believed."""
+    asking = onnx.ModelProto()
+    asking.CopyFrom(fixed)
+    del asking.graph.value_info[:]
+    for tensor in asking.graph.output:
+        tensor.type.tensor_type.ClearField("shape")
+    try:
+        inferred = shape_inference.infer_shapes(asking, data_prop=True).graph
+    except shape_inference.InferenceError:
+        return {}
+    known = [
+        each
+        for each in (*inferred.value_info, *inferred.output)
+        if each.type.tensor_type.HasField("shape")
+        and all(axis.HasField("dim_value") for axis in each.type.tensor_type.shape.dim)
+    ]
+    return {each.name: shape_in(each) for each in known}
+
+
+def run_for_shapes(fixed: onnx.ModelProto, names: Sequence[str]) -> Shapes:
+    """Those of a run on zeros; ValueError if ONNX Runtime does not run the graph.
+
+    A tensor whose shape is asked for may stay in memory to the end, so that of a large graph few should be.
+    """
+    asking = onnx.ModelProto()
+    asking.CopyFrom(fixed)
+    of = asking.graph
     of.node.extend(helper.make_node("Shape", [name], [f"{name}/shape of"]) for name in names)
     del of.output[:]
     of.output.extend(helper.make_tensor_value_info(f"{name}/shape of", TensorProto.INT64, [None]) for name in names)
-    feeds = {}
-    for tensor in graph.graph.input:
-        kind = tensor.type.tensor_type
-        shape = [axis.dim_value or (side if place else 1) for place, axis in enumerate(kind.shape.dim)]
-        feeds[tensor.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    kinds = {each.name: onnx.helper.tensor_dtype_to_np_dtype(each.type.tensor_type.elem_type) for each in of.input}
+    feeds = {each.name: np.zeros(shape_in(each), kinds[each.name]) for each in of.input}
     try:
         found = session_of(asking).run(None, feeds)
     except ValueError:
         raise
     except Exception as error:
         raise ValueError(f"ONNX Runtime does not run the graph: {str(error).splitlines()[0]}") from error
-    shapes = {name: tuple(map(int, shape)) for name, shape in zip(names, found, strict=True)}
-    shapes |= {name: array.shape for name, array in feeds.items()}
-    return shapes | {each.name: tuple(each.dims) for each in graph.graph.initializer}
+    return {name: tuple(map(int, shape)) for name, shape in zip(names, found, strict=True)}
+
+
+def shape_in(tensor: onnx.ValueInfoProto) -> tuple[int, ...]:
+    """All axes being known."""
+    return tuple(axis.dim_value for axis in tensor.type.tensor_type.shape.dim)
 
 
 def flop_of(node: NodeProto, shapes: Shapes) -> int:
