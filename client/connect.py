@@ -1,14 +1,14 @@
 """From the addresses on the command line, or from none, to servers that answer."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from histoserve.client.access import PLAIN, Access
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError, WrongUsage
-from histoserve.client.servers import Servers
+from histoserve.client.servers import NOTHING_KNOWN, Runs, Servers
 from histoserve.client.wire import Arrays, Outputs, Server
 
 
@@ -56,17 +56,21 @@ def connect(
         return
     if access != PLAIN:
         raise WrongUsage("--ca, --certificate and --token-file are for servers elsewhere: name one with --server.")
-    with _local(pipelines) as address, _connected([address], deadline, warn, PLAIN) as wire:
+    with _local(pipelines) as (address, runs), _connected([address], deadline, warn, PLAIN, {address: runs}) as wire:
         yield wire
 
 
 @contextmanager
 def _connected(
-    addresses: Sequence[str], deadline: float, warn: Callable[[str], None], access: Access
+    addresses: Sequence[str],
+    deadline: float,
+    warn: Callable[[str], None],
+    access: Access,
+    runs: Mapping[str, Runs] = NOTHING_KNOWN,
 ) -> Iterator[Servers]:
     if len(set(addresses)) < len(addresses):
         raise WrongUsage(f"--server names the same address twice: {', '.join(addresses)}.")
-    servers = Servers([Server(address, access) for address in addresses], deadline, warn=warn)
+    servers = Servers([Server(address, access) for address in addresses], deadline, warn=warn, runs=runs)
     try:
         yield servers
     finally:
@@ -74,10 +78,11 @@ def _connected(
 
 
 @contextmanager
-def _local(pipelines: Sequence[str]) -> Iterator[str]:
+def _local(pipelines: Sequence[str]) -> Iterator[tuple[str, Runs]]:
     # Not needed, and mostly not installed, where the servers are elsewhere.
     try:
         from histoserve.deploy.local.models import LackingModelsError, models_for
+        from histoserve.deploy.local.runtimes import runtimes_in
         from histoserve.deploy.local.serve import installed_repository
         from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
     except ImportError as error:
@@ -88,7 +93,7 @@ def _local(pipelines: Sequence[str]) -> Iterator[str]:
     try:
         repository = installed_repository()
         with LocalTriton(repository, models=models_for(pipelines, repository)) as triton:
-            yield triton.grpc
+            yield triton.grpc, runtimes_in(triton.log)
     except LackingModelsError as error:
         raise WrongUsage(f"{error}, or --server names a server that has it.") from error
     except LocalTritonError as error:

@@ -12,8 +12,9 @@ The caller splits what was lost: a tile that ends servers ends DEATHS with its n
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from histoserve.client.contract import Contract, difference
@@ -40,6 +41,12 @@ FULL_SECONDS = 1.0
 
 RESTART_SECONDS, RESTART_PAUSE = 60.0, 0.2
 """For so long a server with a dead stage is waited for to go down and come back, looking after each pause."""
+
+
+Runs = Mapping[str, Sequence[str]]
+"""What runs networks (ONNX Runtime's providers, the preferred first) → the models that it runs."""
+
+NOTHING_KNOWN: Mapping[str, Runs] = MappingProxyType({})
 
 
 class OneServer(Protocol):
@@ -86,12 +93,16 @@ class Servers:
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
         warn: Callable[[str], None] = lambda text: None,
+        runs: Mapping[str, Runs] = NOTHING_KNOWN,
     ):
-        """`deadline`: seconds that one request may stay unanswered, all tries together; `warn` is told what goes on."""
+        """`deadline`: seconds that one request may stay unanswered, all tries together; `warn` is told what goes on;
+        `runs`: of those servers of which it is known, by address.
+        """
         self._loads = [_Load(server) for server in servers]
         self._deadline = deadline
         self._clock = clock
         self._warn = warn
+        self._runs = runs
         self._lock = threading.Lock()
         self._turns = Turns()
         self._room = Room()
@@ -121,12 +132,13 @@ class Servers:
         return sorted({load.server.version() for load in self._all() if load.trusted})
 
     def record(self, use: Use | None = None) -> list[dict[str, Any]]:
-        """What became of the tries on each server, as in `result.json`."""
+        """What became of the tries on each server, as in `result.json`; `runs` is None where it is not known."""
         counts = (use or self._own).counts
         kinds = ("answered", "unavailable", "lost", "internal", "refused")
         with self._lock:
             addresses = sorted(load.server.address for load in self._loads)
-            return [{"address": each, **{kind: counts[each][kind] for kind in kinds}} for each in addresses]
+            tries = {each: {kind: counts[each][kind] for kind in kinds} for each in addresses}
+        return [{"address": each, **tries[each], "runs": self._runs.get(each)} for each in addresses]
 
     def contract(self, pipeline: str) -> Contract:
         """The one that all servers agree on which answer; raises ServerError if they differ, or none does."""

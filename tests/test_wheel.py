@@ -82,3 +82,5 @@ def test_an_installed_wheel_analyses_from_another_folder(build: tuple[Path, str]
     run(python.with_name("histoserve"), *order, cwd=tmp_path, NUMBA_DISABLE_JIT="1", XDG_STATE_HOME=str(tmp_path))
     (result,) = (json.loads(path.read_text()) for path in tmp_path.glob("out/**/result.json"))
     assert result["result"]["nuclei"]["count"] > 10
+    # The server was started here, so it is known what ran the networks.
+    assert [server["runs"] for server in result["servers"]] == [{"CPUExecutionProvider": ["nuclei_network"]}]

@@ -188,4 +188,4 @@ def test_the_tries_are_recorded() -> None:
     servers.infer("m", {})
 
     tries = {"answered": 1, "unavailable": 1, "lost": 1, "internal": 1, "refused": 1}
-    assert servers.record() == [{"address": "a", **tries}]
+    assert servers.record() == [{"address": "a", **tries, "runs": None}]
