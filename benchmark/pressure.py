@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from histoserve.benchmark.tile import tile
-from histoserve.client.encode import encode, encoding_from_text
+from histoserve.client.travel.encode import encode, encoding_from_text
 from histoserve.client.wire import Arrays
 
 MODEL = "nuclei_tiles"

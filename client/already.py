@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from histoserve.client.analyze import Order, Report
-from histoserve.client.block import Picture, block_of
 from histoserve.client.connect import Wire
 from histoserve.client.contract import HOW_IT_RUNS, Contract
-from histoserve.client.encode import Encoding, encode, encoding_from_text
 from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.grid import PlannedTile
 from histoserve.client.network import NAME
@@ -19,6 +17,8 @@ from histoserve.client.preparation import AS_IT_IS
 from histoserve.client.results.folder import LAST
 from histoserve.client.results.result_json import SCHEMA, client_version, describe_models, read_result
 from histoserve.client.results.source import folder_of, source_of
+from histoserve.client.travel.block import Picture, block_of
+from histoserve.client.travel.encode import Encoding, encode, encoding_from_text
 
 
 class Already:

@@ -15,14 +15,12 @@ from histoserve.client.auto_crop import Means, auto_crop
 from histoserve.client.connect import Wire
 from histoserve.client.contract import Contract
 from histoserve.client.covered import covered
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import OutputError, UnreadableRegion
 from histoserve.client.grid import Cores
 from histoserve.client.pipelines import needs_scale, rows_of
 from histoserve.client.plan import Plan, Wanted, make_plan, room_mm2
 from histoserve.client.preparation import AS_IT_IS, Preparation
 from histoserve.client.prepared import prepared
-from histoserve.client.reading import READERS, read_into
 from histoserve.client.resolution import Resolution, resolve
 from histoserve.client.results.files import Findings, write_files
 from histoserve.client.results.folder import LAST, ResultFolder
@@ -42,7 +40,9 @@ from histoserve.client.session import Session, believing
 from histoserve.client.slide import RGB, Slide, open_slide
 from histoserve.client.survey import Survey, survey_slide
 from histoserve.client.traffic import Traffic
-from histoserve.client.travelling import travelling
+from histoserve.client.travel.chosen import travelling
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.reading import READERS, read_into
 from histoserve.client.work import IN_FLIGHT
 
 PICTURES_BYTES = 32 * 2**20

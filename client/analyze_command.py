@@ -113,12 +113,12 @@ def analyze(
     from histoserve.client.analyze import Order
     from histoserve.client.call import Call, exit_code, run
     from histoserve.client.connect import connect
-    from histoserve.client.encode import encoding_from_text
     from histoserve.client.gather import gather
     from histoserve.client.own_options import preparations
     from histoserve.client.progress import Board
     from histoserve.client.shard import shard_from_text, slides_of_list
     from histoserve.client.table import print_table
+    from histoserve.client.travel.encode import encoding_from_text
 
     if not out.strip():
         raise WrongUsage("-o is empty: give the folder for the results.")

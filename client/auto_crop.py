@@ -13,7 +13,6 @@ from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile, Rectangle, TileSize, grid
 from histoserve.client.pipelines import Placed
-from histoserve.client.reading import Pixels, read_into
 from histoserve.client.regions import LEAST_PX, region_side
 from histoserve.client.resolution import Resolution
 from histoserve.client.session import Asked, Session
@@ -21,6 +20,7 @@ from histoserve.client.slide import RGB, Slide
 from histoserve.client.stream import Width
 from histoserve.client.survey import Survey
 from histoserve.client.tissue import find_tissue
+from histoserve.client.travel.reading import Pixels, read_into
 from histoserve.client.work import IN_FLIGHT, Work, batch_for
 
 PARTS = 4

@@ -9,12 +9,12 @@ from pathlib import Path
 from shutil import rmtree
 
 from histoserve.client.contract import deciding
-from histoserve.client.encode import Encoding
 from histoserve.client.grid import PlannedTile
 from histoserve.client.journal import Bound, Journal, bound_of, open_journal
 from histoserve.client.results.folder import JOURNAL, ResultFolder
 from histoserve.client.results.result_json import client_version
 from histoserve.client.results.source import Source
+from histoserve.client.travel.encode import Encoding
 from histoserve.client.work import Work
 
 

@@ -20,7 +20,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from histoserve.client.block import Block, Picture, block_of
 from histoserve.client.errors import Internal, Lost, OutputError, Refused, ServerError
 from histoserve.client.grid import PlannedTile, Rectangle
 from histoserve.client.journal import Answer, Journal, passing_journal
@@ -28,6 +27,7 @@ from histoserve.client.listed import by_index
 from histoserve.client.network import OneNetwork, OtherNetwork
 from histoserve.client.pipelines import Placed, looks_back, rows_of
 from histoserve.client.stream import DEADLY_TILES, FailedTile, Steps, Stream
+from histoserve.client.travel.block import Block, Picture, block_of
 from histoserve.client.wire import Arrays, Outputs
 from histoserve.client.work import Work
 

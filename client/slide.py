@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from histoserve.client.errors import SlideError
 from histoserve.client.grid import Rectangle
-from histoserve.client.stored import StoredTiles
+from histoserve.client.travel.stored import StoredTiles
 
 RGB = NDArray[np.uint8]
 """(H, W, 3)."""

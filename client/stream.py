@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from histoserve.client.block import Block, joined
 from histoserve.client.errors import Internal, Lost, Refused, ServerError
 from histoserve.client.grid import PlannedTile
+from histoserve.client.travel.block import Block, joined
 from histoserve.client.wire import Outputs
 
 HOPELESS_TILES = 32

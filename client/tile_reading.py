@@ -18,14 +18,14 @@ from pathlib import Path
 
 from histoserve.client.access import PLAIN, Access
 from histoserve.client.connect import Wire, connect
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import ServerError, SlideError
 from histoserve.client.formats.plain import PlainImage
-from histoserve.client.reading import Pixels, read_into
 from histoserve.client.resolution import check_network, resolve
 from histoserve.client.rooms import rooms
 from histoserve.client.session import Session
 from histoserve.client.slide import RGB
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.reading import Pixels, read_into
 from histoserve.client.work import work_for
 
 FLOOR, MODULE = "histoserve.client.pipelines", "tile_reader"

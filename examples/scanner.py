@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from histoserve.client.connect import connect
-from histoserve.client.scan import Scan
 from histoserve.client.session import Session
 from histoserve.client.slide import open_slide
+from histoserve.client.travel.scan import Scan
 from histoserve.client.work import work_for
 
 LATE, TWICE, OUT_OF_FOCUS = 7, 5, 1  # every so manieth tile of a strip; and the number of a strip

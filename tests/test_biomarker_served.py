@@ -14,8 +14,8 @@ from google.protobuf.text_format import Parse
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Outputs, Server
 from histoserve.deploy.local.triton import LocalTriton
 from histoserve.ensemble.biomarker.rows import biomarker_rows

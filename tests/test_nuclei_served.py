@@ -11,8 +11,8 @@ from openslide import OpenSlide
 from shapely import STRtree
 from shapely.geometry import shape
 
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Server
 from histoserve.deploy.local.triton import LocalTriton
 

@@ -17,8 +17,8 @@ from tiny_graphs import graph, tensor
 
 from histoserve.client.analyze import Order, analyze
 from histoserve.client.connect import connect
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Outputs, Server
 from histoserve.deploy.local.triton import LocalTriton
 

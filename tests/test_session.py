@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from histoserve.client.analyze import Order, analyze, look_once
-from histoserve.client.block import Picture
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.plan import Wanted, make_plan
 from histoserve.client.prepared import prepared
 from histoserve.client.resolution import Resolution
 from histoserve.client.servers import Servers
 from histoserve.client.session import Session
 from histoserve.client.slide import open_slide
+from histoserve.client.travel.block import Picture
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Server
 from histoserve.deploy.local.triton import LocalTriton
 from histoserve.phantom import write_phantom

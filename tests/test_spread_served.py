@@ -19,15 +19,15 @@ from server_stages import stages_of
 from spread_repository import TILE_PX, tiny_repository
 
 from histoserve.client.analyze import Order, analyze
-from histoserve.client.block import Picture
 from histoserve.client.connect import connect
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import SlideError
 from histoserve.client.preparation import Preparation
 from histoserve.client.results.layers import Arrows, Grid
 from histoserve.client.results.layers_json import read_layers
 from histoserve.client.session import Session
 from histoserve.client.stream import Width
+from histoserve.client.travel.block import Picture
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton
 

@@ -20,13 +20,13 @@ from server_stages import stages_of
 from tiny_graphs import graph, tensor
 from tissue_wire import colours_of
 
-from histoserve.client.block import Picture
 from histoserve.client.connect import connect
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import Refused
 from histoserve.client.results.geojson import write_geojson
 from histoserve.client.session import Session
 from histoserve.client.stream import Width
+from histoserve.client.travel.block import Picture
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Outputs, Server
 from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton

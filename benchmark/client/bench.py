@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from histoserve.benchmark.client.slides import MARGIN_PX, MPP, TILE_PX, large_slide, pixels_of, stored_of, tiles_of
-from histoserve.client.block import Block, joined
-from histoserve.client.reading import Group, Reader
 from histoserve.client.slide import Slide
+from histoserve.client.travel.block import Block, joined
+from histoserve.client.travel.reading import Group, Reader
 from histoserve.client.wire import request_of
 
 PIXELS = 2e9

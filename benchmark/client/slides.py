@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from histoserve.benchmark.client.large import repeated
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.grid import PlannedTile, grid, tile_size
-from histoserve.client.reading import Pixels
 from histoserve.client.slide import Slide, open_slide
-from histoserve.client.stored_reading import Stored
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.reading import Pixels
+from histoserve.client.travel.stored_reader import Stored
 from histoserve.phantom import write_phantom
 
 TILE_PX, MARGIN_PX, MPP = 512, 32, 0.25

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from histoserve.benchmark.client.slides import MPP, TILE_PX, large_slide, pixels_of, stored_of, tiles_of
-from histoserve.client.block import Block, joined
+from histoserve.client.travel.block import Block, joined
 from histoserve.ensemble import decode as stage
 
 PIXELS, TURNS, BATCH = 4e7, 5, 16

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from histoserve.benchmark.tile import REPOSITORY, session, tile
 from histoserve.benchmark.turns import median_seconds
-from histoserve.client.encode import encode, encoding_from_text
+from histoserve.client.travel.encode import encode, encoding_from_text
 from histoserve.client.wire import Arrays, Server
 from histoserve.deploy.local.triton import LocalTriton
 

@@ -15,7 +15,7 @@ from histoserve.benchmark.client.bench import handed
 from histoserve.benchmark.client.slides import MPP, TILE_PX, large_slide, pixels_of, stored_of, tiles_of
 from histoserve.benchmark.decode.bench import BATCH, windows
 from histoserve.benchmark.tile import REPOSITORY, network_maps, session, tile
-from histoserve.client.block import Block
+from histoserve.client.travel.block import Block
 from histoserve.ensemble.nuclei.rows import joined, rows
 from histoserve.export.nuclei.validation import rules_from_config
 

@@ -16,7 +16,7 @@ from histoserve.client.formats.stored_tiff import stored_tiff
 from histoserve.client.formats.tables import TileTable
 from histoserve.client.grid import Rectangle
 from histoserve.client.slide import Slide, printable
-from histoserve.client.stored import StoredTiles
+from histoserve.client.travel.stored import StoredTiles
 
 ANY_TIFF = "generic-tiff"
 """OpenSlide's driver of last resort: it takes any tiled TIFF, whatever its tags say."""

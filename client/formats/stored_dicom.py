@@ -15,7 +15,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from histoserve.client.formats.dicom import series_of
 from histoserve.client.formats.jpeg import joined_jpeg
-from histoserve.client.stored import Lattice, NotStored, Place, StoredTiles
+from histoserve.client.travel.stored import Lattice, NotStored, Place, StoredTiles
 
 COLOURS = {"RGB": True, "YBR_FULL_422": False, "YBR_FULL": False}
 """Whether the components are red, green and blue, by PhotometricInterpretation."""

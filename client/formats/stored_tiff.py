@@ -8,7 +8,7 @@ import numpy as np
 from histoserve.client.errors import SlideError
 from histoserve.client.formats import tags
 from histoserve.client.formats.jpeg import joined_jpeg
-from histoserve.client.stored import Lattice, NotStored, Place, StoredTiles
+from histoserve.client.travel.stored import Lattice, NotStored, Place, StoredTiles
 
 SAMPLES = 3
 

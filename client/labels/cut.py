@@ -4,11 +4,11 @@ import cv2
 
 from histoserve.client.errors import SlideError
 from histoserve.client.grid import Rectangle, grid, tile_size
-from histoserve.client.reading import READERS
 from histoserve.client.resolution import check_network
 from histoserve.client.slide import RGB, Slide
 from histoserve.client.survey import survey_slide
 from histoserve.client.tissue import find_tissue
+from histoserve.client.travel.reading import READERS
 
 LEAST_TISSUE = 0.25
 """Share of a tile that must be tissue: less of it shows a rim, where two sections never agree."""

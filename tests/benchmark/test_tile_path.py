@@ -9,7 +9,7 @@ import tifffile
 from histoserve.benchmark.client.bench import BATCHES, handed
 from histoserve.benchmark.client.slides import large_slide, pixels_of, stored_of, tiles_of
 from histoserve.benchmark.decode import bench as decode_bench
-from histoserve.client.block import Block
+from histoserve.client.travel.block import Block
 from histoserve.ensemble import decode as stage
 
 

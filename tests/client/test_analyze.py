@@ -16,8 +16,8 @@ from shapely.geometry import shape
 
 from histoserve.client import analyze as analyze_module
 from histoserve.client.analyze import Order, Report, analyze
-from histoserve.client.encode import Encoding
 from histoserve.client.errors import HistoserveError, Internal, Refused, SlideError, UnreadableRegion, WrongUsage
+from histoserve.client.travel.encode import Encoding
 
 NAMES = ["layers.json", "nuclei.geojson", "nuclei.parquet", "overview.png", "result.json"]
 

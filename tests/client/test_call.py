@@ -14,9 +14,9 @@ import pytest
 from histoserve.client import call as call_module
 from histoserve.client.analyze import Order
 from histoserve.client.call import Call, exit_code, run
-from histoserve.client.encode import Encoding
 from histoserve.client.errors import NoAnswer, OutputError, Refused, ServerError, WrongUsage
 from histoserve.client.results.summary import COLUMNS, Row
+from histoserve.client.travel.encode import Encoding
 
 
 class Watched:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from histoserve.client import servers as servers_module
-from histoserve.client.block import Picture, block_of
 from histoserve.client.contract import Contract
 from histoserve.client.errors import Lost, NoAnswer, ServerError, Unavailable
 from histoserve.client.grid import PlannedTile
 from histoserve.client.servers import DEATHS, Servers
 from histoserve.client.stream import DEADLY_TILES, Steps, Stream, Width
+from histoserve.client.travel.block import Picture, block_of
 
 PLAN = [PlannedTile(i, (i, 0, 1, 1), (i, 0, 1, 1)) for i in range(80)]
 

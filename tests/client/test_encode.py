@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from histoserve.client.encode import Encoding, encode, encoding_from_text
 from histoserve.client.errors import WrongUsage
+from histoserve.client.travel.encode import Encoding, encode, encoding_from_text
 
 
 def test_raw_is_exact() -> None:

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from histoserve.client.block import Picture
 from histoserve.client.errors import Refused
 from histoserve.client.grid import GridTiles, PlannedTile, TileSize, grid
 from histoserve.client.listed import by_index
 from histoserve.client.session import Session
 from histoserve.client.stream import FailedTile
+from histoserve.client.travel.block import Picture
 from histoserve.client.work import Work, work_for
 
 PINK = cv2.imencode(".png", np.full((64, 64, 3), (220, 200, 235), np.uint8))[1].tobytes()

@@ -13,10 +13,10 @@ import pytest
 
 from histoserve.client import analyze as analyze_module
 from histoserve.client.analyze import Order, Report, analyze
-from histoserve.client.encode import Encoding
 from histoserve.client.errors import OutputError, Refused, ServerError, UnreadableRegion
 from histoserve.client.grid import TileSize, grid
 from histoserve.client.resume import digest_of
+from histoserve.client.travel.encode import Encoding
 
 TILES = 54
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from histoserve.client.contract import Contract
-from histoserve.client.scan import Scan
 from histoserve.client.session import Session
 from histoserve.client.slide import open_slide
-from histoserve.client.stored import Lattice
+from histoserve.client.travel.scan import Scan
+from histoserve.client.travel.stored import Lattice
 from histoserve.client.work import Work, work_for
 from histoserve.ensemble.decode import decode
 

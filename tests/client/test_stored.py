@@ -12,16 +12,16 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from histoserve.client.block import Block
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import UnreadableRegion
 from histoserve.client.formats.jpeg import decoded_jpeg
 from histoserve.client.grid import PlannedTile, grid, tile_size
-from histoserve.client.neighbours import by_neighbours, hilbert_index
-from histoserve.client.reading import Pixels
 from histoserve.client.slide import Slide, open_slide
-from histoserve.client.stored_reading import Stored
 from histoserve.client.stream import FailedTile
+from histoserve.client.travel.block import Block
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.neighbours import by_neighbours, hilbert_index
+from histoserve.client.travel.reading import Pixels
+from histoserve.client.travel.stored_reader import Stored
 from histoserve.ensemble.decode import decode
 
 SIDE = 64

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from histoserve.client.block import Block
 from histoserve.client.errors import Internal, Refused, ServerError, UnreadableRegion
 from histoserve.client.grid import PlannedTile
-from histoserve.client.reading import Pixels, read_ahead
 from histoserve.client.stream import FailedTile, Outcome, Steps, Stream, Width
+from histoserve.client.travel.block import Block
+from histoserve.client.travel.reading import Pixels, read_ahead
 
 AHEAD = 8
 PLAN = [PlannedTile(i, (i, 0, 1, 1), (i, 0, 1, 1)) for i in range(100)]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from histoserve.client.encode import Encoding, encode
-from histoserve.client.reading import Pixels, read_into
 from histoserve.client.servers import Servers
 from histoserve.client.session import Session
 from histoserve.client.slide import open_slide
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.reading import Pixels, read_into
 from histoserve.client.wire import Server
 from histoserve.client.work import work_for
 from histoserve.deploy.local.triton import LocalTriton

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.results.source import source_of
 from histoserve.client.slide import open_slide
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.ensemble.decode import decode
 from histoserve.export.served_pictures import served_pictures
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from histoserve.client.block import Picture, block_of
 from histoserve.client.contract import Contract
 from histoserve.client.errors import ServerError, WrongUsage
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines import rows_of
 from histoserve.client.pipelines.nuclei import Rows
 from histoserve.client.results.layers import Shape, Shapes
+from histoserve.client.travel.block import Picture, block_of
 
 TILES = [PlannedTile(5, (0, 0, 128, 128), (0, 0, 100, 100)), PlannedTile(6, (72, 0, 128, 128), (100, 0, 100, 100))]
 SQUARE = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)

@@ -26,14 +26,14 @@ from peak_wire import (
 )
 
 from histoserve.client.analyze import Order, Report, analyze
-from histoserve.client.block import Picture
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.errors import ServerError
 from histoserve.client.grid import PlannedTile
 from histoserve.client.pipelines.peakmap.rows import Rows
 from histoserve.client.results.layers import Cards, Shapes
 from histoserve.client.session import Session
 from histoserve.client.stream import Width
+from histoserve.client.travel.block import Picture
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.work import Work
 
 

@@ -11,7 +11,7 @@ import torch
 from biomarker_repository import MARKERS, TILE_PX, mean_colour, put_network, stages
 from torch import Tensor, nn
 
-from histoserve.client.encode import Encoding, encode
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Server
 from histoserve.deploy.local.triton import LocalTriton
 from histoserve.export.biomarker.network import (

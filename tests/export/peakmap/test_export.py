@@ -15,8 +15,8 @@ from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 from torch import Tensor
 
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.pipelines.peakmap.rows import SLIDE_INPUTS
+from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Outputs, Server
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 from histoserve.export import commands

@@ -12,7 +12,6 @@ import pytest
 from biomarker_wire import MPP, TILE_PX, BiomarkerWire, K, Outputs, biomarker_contract
 
 from histoserve.client.analyze import Order, Report, analyze
-from histoserve.client.block import Picture
 from histoserve.client.errors import HistoserveError, ServerError
 from histoserve.client.pipelines.biomarker.rows import Rows, per_cent
 from histoserve.client.pipelines.biomarker.shown import CARDS
@@ -20,6 +19,7 @@ from histoserve.client.progress import Quiet
 from histoserve.client.results.layers import Grid
 from histoserve.client.results.layers_json import read_layers
 from histoserve.client.session import Session
+from histoserve.client.travel.block import Picture
 from histoserve.client.work import work_for
 
 FILES = ("biomarker.geojson", "biomarker.parquet", "layers.json", "overview.png", "tiles.png")

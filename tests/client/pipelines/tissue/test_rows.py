@@ -13,12 +13,12 @@ from shapely.geometry import shape
 from tissue_wire import MPP, TILE_PX, K, Outputs, TissueWire, colours_of, tissue_contract
 
 from histoserve.client.analyze import Order, Report, analyze
-from histoserve.client.block import Picture
 from histoserve.client.errors import ServerError
 from histoserve.client.pipelines.tissue.rows import MOST_CARDS, Rows
 from histoserve.client.progress import Quiet
 from histoserve.client.results.layers import Cards, Grid
 from histoserve.client.session import Session
+from histoserve.client.travel.block import Picture
 from histoserve.client.work import work_for
 
 FILES = ("tissue.geojson", "tissue.parquet", "overview.png", "regions.png", "layers.json")

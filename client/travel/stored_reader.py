@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from histoserve.client.block import Block, Part
 from histoserve.client.errors import SlideError
 from histoserve.client.formats.jpeg import decoded_jpeg, jpeg_kind
 from histoserve.client.grid import PlannedTile, Rectangle
-from histoserve.client.neighbours import by_neighbours
-from histoserve.client.reading import Group, Pixels
 from histoserve.client.slide import Slide
-from histoserve.client.stored import NotStored, Place, StoredTiles
 from histoserve.client.stream import FailedTile
+from histoserve.client.travel.block import Block, Part
+from histoserve.client.travel.neighbours import by_neighbours
+from histoserve.client.travel.reading import Group, Pixels
+from histoserve.client.travel.stored import NotStored, Place, StoredTiles
 
 SAMPLE = 12
 """Stored tiles, at least, that are compared with what OpenSlide shows before anything is sent."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from histoserve.client.block import Block, Picture, block_of
 from histoserve.client.errors import SlideError, UnreadableRegion
 from histoserve.client.grid import PlannedTile
 from histoserve.client.session import Session
 from histoserve.client.stream import FailedTile
+from histoserve.client.travel.block import Block, Picture, block_of
 
 READERS = max(1, min(4, os.cpu_count() or 1))
 """Reading is the client's bottleneck; more than four threads wait for the same file."""

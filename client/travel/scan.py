@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from histoserve.client.block import Block, Part, Picture, block_of
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.formats.jpeg import decoded_jpeg
 from histoserve.client.grid import PlannedTile, Rectangle
-from histoserve.client.neighbours import by_neighbours
 from histoserve.client.session import Session
 from histoserve.client.slide import RGB
-from histoserve.client.stored import Lattice, Place
+from histoserve.client.travel.block import Block, Part, Picture, block_of
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.neighbours import by_neighbours
+from histoserve.client.travel.stored import Lattice, Place
 
 WHITE = 255
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from histoserve.client.encode import Encoding, encode
 from histoserve.client.grid import PlannedTile
 from histoserve.client.plan import Plan
-from histoserve.client.reading import Pixels, Reader
-from histoserve.client.stored import StoredTiles
-from histoserve.client.stored_reading import Stored
+from histoserve.client.travel.encode import Encoding, encode
+from histoserve.client.travel.reading import Pixels, Reader
+from histoserve.client.travel.stored import StoredTiles
+from histoserve.client.travel.stored_reader import Stored
 
 
 @dataclass(frozen=True)
