@@ -54,9 +54,14 @@ def labelled(drawing: Smear, image: np.ndarray) -> LabelledSmear:
     return LabelledSmear(cv2.cvtColor(coded, cv2.COLOR_BGR2RGB), types, [one.outline for one in lesions])
 
 
+def smear_file(folder: Path, side: int, seed: int) -> Path:
+    """Where the slide of this seed is kept."""
+    return folder / f"{seed}-{side}.npz"
+
+
 def write_smear(folder: Path, side: int, seed: int) -> Path:
     """Draws a slide into `folder` unless it is there."""
-    path = folder / f"{seed}-{side}.npz"
+    path = smear_file(folder, side, seed)
     if not path.exists():
         smear = smear_from_seed(seed, (side, side))
         ends = np.cumsum([len(each) for each in smear.outlines])
@@ -84,7 +89,10 @@ def read_smear(path: Path) -> LabelledSmear:
 def draw_smears(folder: Path, seeds: Iterable[int], side: int) -> list[Path]:
     """Files of the slides of these seeds; those that are not in `folder` yet are drawn, by processes of their own."""
     folder.mkdir(parents=True, exist_ok=True)
-    return drawn(partial(write_smear, folder, side), seeds)
+    files = {seed: smear_file(folder, side, seed) for seed in seeds}
+    # A process takes seconds to start, and a training that goes on has all of them.
+    drawn(partial(write_smear, folder, side), [seed for seed, file in files.items() if not file.exists()])
+    return list(files.values())
 
 
 def tile_corners(shape: tuple[int, ...], side: int = TILE_PX) -> list[tuple[int, int]]:

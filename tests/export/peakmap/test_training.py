@@ -1,5 +1,6 @@
 """What the peakmap networks are trained on."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from histoserve.export.peakmap.smears import (
     HEAD_SEED,
     VALIDATION_SEED,
     LabelledSmear,
+    draw_smears,
     read_smear,
     smear_from_seed,
     tile_corners,
@@ -54,6 +56,17 @@ def test_a_kept_smear_is_the_drawn_one(tmp_path: Path) -> None:
     assert kept.types.tolist() == drawn.types.tolist()
     assert len(kept.outlines) == len(drawn.outlines)
     assert all(np.array_equal(a, b) for a, b in zip(kept.outlines, drawn.outlines, strict=True))
+
+
+def test_only_smears_that_are_not_there_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (write_smear(tmp_path, 128, seed) for seed in (10_000_001, 10_000_002))
+    with monkeypatch.context() as patched:
+        patched.setattr(ProcessPoolExecutor, "submit", None)
+        assert draw_smears(tmp_path, [10_000_002, 10_000_001], 128) == [second, first]
+    content = second.read_bytes()
+    second.unlink()
+    assert draw_smears(tmp_path, [10_000_001, 10_000_002], 128) == [first, second]
+    assert second.read_bytes() == content
 
 
 def test_glass_is_no_tile() -> None:
