@@ -19,11 +19,11 @@ from histoserve.export.foreign import foreign
 from histoserve.export.foreign_parity import parity_with
 from histoserve.export.golden_from_onnx import golden_from_onnx
 from histoserve.export.graph import onnx_from_module
+from histoserve.export.lower.precision import Lowered, can_be_lowered, lowered
+from histoserve.export.lower.real_tiles import real_tiles
 from histoserve.export.mapping import mapping_of
 from histoserve.export.passport import Found, precision_of, runtimes_of
 from histoserve.export.portable import require_portable
-from histoserve.export.precision import Lowered, can_be_lowered, lowered
-from histoserve.export.real_tiles import real_tiles
 from histoserve.export.repository import INSTALLED, changes, with_passports
 from histoserve.export.rooms import ONNX, graphs_of, importer, room
 from histoserve.export.samples import ROWS, samples

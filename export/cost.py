@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, shape_inference
 
-from histoserve.export.gates import session_of
+from histoserve.export.lower.gates import session_of
 from histoserve.export.portable import types_of
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from histoserve.export.foreign_file import declared, network_in
-from histoserve.export.gates import session_of
+from histoserve.export.lower.gates import session_of
 from histoserve.export.mapping import Input, Output, mapping_of
 from histoserve.export.samples import ROWS
 from histoserve.export.served import ServedGraph

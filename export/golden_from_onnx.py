@@ -9,9 +9,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from histoserve.export.gates import chosen_outputs, session_of
 from histoserve.export.golden import BOUNDS, INPUT, OUTPUT, ROWS, larger, rows_of, sampled
 from histoserve.export.golden_pictures import golden_pictures
+from histoserve.export.lower.gates import chosen_outputs, session_of
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from tiny_graphs import tensor
 from histoserve.export.commands import export
 from histoserve.export.foreign import foreign
 from histoserve.export.foreign_parity import parity_with
-from histoserve.export.gates import session_of
 from histoserve.export.inspect_command import passport_in
+from histoserve.export.lower.gates import session_of
 from histoserve.export.repository import INSTALLED
 
 MEAN, DEVIATION = [0.7, 0.5, 0.3], [0.2, 0.25, 0.5]

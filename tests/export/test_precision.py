@@ -17,18 +17,18 @@ from onnx import TensorProto, helper, numpy_helper
 from histoserve.export.config import GraphDoesNotFit, read_config
 from histoserve.export.deployment import VERSIONS
 from histoserve.export.engines import engine_of, served_graphs
-from histoserve.export.gates import TooCoarse, require_near
-from histoserve.export.half import NoHalf, halve
+from histoserve.export.lower.gates import TooCoarse, require_near
+from histoserve.export.lower.half import NoHalf, halve
+from histoserve.export.lower.precision import BOUNDS, Lowered, lowered
+from histoserve.export.lower.real_tiles import real_tiles
+from histoserve.export.lower.rounded import LARGEST, rounded
+from histoserve.export.lower.trunk import trunk_of, untrained
 from histoserve.export.near import Bounds
 from histoserve.export.peakmap.smears import smear_from_seed, tiles_of
 from histoserve.export.portable import types_of
-from histoserve.export.precision import BOUNDS, Lowered, lowered
-from histoserve.export.real_tiles import real_tiles
 from histoserve.export.repository import INSTALLED, write_networks
 from histoserve.export.rooms import room
-from histoserve.export.rounded import LARGEST, rounded
 from histoserve.export.served import ServedGraph
-from histoserve.export.trunk import trunk_of, untrained
 from histoserve.export.verify import verify_rows
 from histoserve.export.weight_file import weights_from_file
 

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from histoserve.export.deployment import PRECISION
-from histoserve.export.gates import Outputs, TooCoarse, answers, chosen_outputs, require_near
-from histoserve.export.half import NoHalf, halve
-from histoserve.export.int8 import NoIntegers, quantised
+from histoserve.export.lower.gates import Outputs, TooCoarse, answers, chosen_outputs, require_near
+from histoserve.export.lower.half import NoHalf, halve
+from histoserve.export.lower.int8 import NoIntegers, quantised
+from histoserve.export.lower.rounded import LARGEST, rounded
+from histoserve.export.lower.trunk import trunk_of, untrained
 from histoserve.export.near import Bounds, Strayed
-from histoserve.export.rounded import LARGEST, rounded
 from histoserve.export.served import ServedGraph
 from histoserve.export.stamp import remove_stamp, stamp
-from histoserve.export.trunk import trunk_of, untrained
 
 BOUNDS = {
     "fp16": Bounds(levels=2, outliers=1e-4, flips=1e-4, part=2 / 255, jumps=0.01),

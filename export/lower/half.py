@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from histoserve.export.lower.trunk import trunk_of
 from histoserve.export.portable import types_of
-from histoserve.export.trunk import trunk_of
 
 FLOAT_INPUTS = {"Resize": {1, 2}}
 """Operator → the places of inputs that stay float32 whatever it computes in."""

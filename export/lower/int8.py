@@ -18,7 +18,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from histoserve.export.trunk import PRODUCTS
+from histoserve.export.lower.trunk import PRODUCTS
 
 
 class NoIntegers(ValueError):
