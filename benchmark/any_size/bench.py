@@ -15,8 +15,8 @@ from histoserve.client.analyze import Order, Report, analyze
 OUT = Path("out") / "any_size"
 TILES = 100_000
 
-ANALYSING_BYTES, AT_MOST_BYTES, FIXED_MIB = 100, 500, 200
-"""Targets for memory: a tile of three nuclei more while tiles are answered; and at most, with what any slide takes."""
+ANALYSING_BYTES, AT_MOST_BYTES, FIXED_MIB = 100, 450, 300
+"""Targets for memory: a tile of three nuclei more while tiles are answered; and at most, beside that of any slide."""
 SLOWER = 1.25
 """Target: a tile of the last fifth against one of the second."""
 
