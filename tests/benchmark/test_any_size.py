@@ -13,7 +13,7 @@ from histoserve.benchmark.any_size import bench
 from histoserve.benchmark.any_size.constant import MPP, NUCLEI, PIPELINE, Constant
 from histoserve.benchmark.any_size.samples import Sample, paces
 from histoserve.client.session import Session
-from histoserve.client.stream import Picture
+from histoserve.client.travel.block import Picture
 from histoserve.client.work import work_for
 
 HALF = 4_000
