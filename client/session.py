@@ -101,6 +101,11 @@ class Session:
         return self._stream.outcome.sent + self._confirmed
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing that was pushed waits for an answer."""
+        return not self._under_way
+
+    @property
     def resumed(self) -> int:
         """Tiles whose answers were found in the journal."""
         return self._resumed

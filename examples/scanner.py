@@ -21,7 +21,7 @@ from histoserve.client.slide import open_slide
 from histoserve.client.travel.scan import Scan
 from histoserve.client.work import work_for
 
-LATE, TWICE, OUT_OF_FOCUS = 7, 5, 1  # every so manieth tile of a strip; and the number of a strip
+LATE, TWICE, OUT_OF_FOCUS, STRIP_S = 7, 5, 1, 0.5  # every so manieth tile of a strip; a strip's number; its time
 
 
 def strip(stored, row):
@@ -36,25 +36,26 @@ def blurred(jpeg):
 
 def main(address, pipeline, path, mpp):
     with open_slide(Path(path)) as slide, connect([address], [pipeline], deadline=60) as wire:
-        stored, contract = slide.stored(0), wire.contract(pipeline)
-        work = work_for(contract, mpp, slide.l0_size)
+        stored, work = slide.stored(0), work_for(wire.contract(pipeline), mpp, slide.l0_size)
         with Session(wire, work) as session, Scan(session, stored.lattice) as scan:
             late = []
             for row in range(stored.lattice.rows):
+                missed, late = late, []
                 for number, place in enumerate(strip(stored, row)):
+                    jpeg = blurred(stored.jpeg(place)) if row == OUT_OF_FOCUS else stored.jpeg(place)
                     if number % LATE == LATE - 1:
                         late.append(place)
                         continue
-                    jpeg = stored.jpeg(place)
-                    scan.hand_over(place, blurred(jpeg) if row == OUT_OF_FOCUS else jpeg)
-                    if number % TWICE == 0 and row != OUT_OF_FOCUS:
+                    for _ in range(1 + (number % TWICE == 0)):
                         scan.hand_over(place, jpeg)
+                for place in missed:
+                    scan.hand_over(place, stored.jpeg(place))
+                time.sleep(STRIP_S)
                 print(f"strip {row}: {len(session.answered)} of {len(work.tiles)} windows", scan.partial(), flush=True)
             for place in [*strip(stored, OUT_OF_FOCUS), *late]:
                 scan.hand_over(place, stored.jpeg(place))
             last = time.perf_counter()
-            result = scan.finish()
-            print(f"{time.perf_counter() - last:.2f} s after the last tile", result)
+            print("result:", scan.finish(), f"{time.perf_counter() - last:.2f} s after the last tile")
         stored.close()
 
 

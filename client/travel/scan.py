@@ -68,7 +68,8 @@ class Scan:
             for tile in windows:
                 self._waited_for[tile.index] -= 1
             self._ready += [tile for tile in windows if not self._waited_for[tile.index]]
-        self._send(self._session.work.width.batch)
+        # Servers that have nothing to do need not wait until a request is full.
+        self._send(1 if self._session.idle else self._session.work.width.batch)
 
     def finish(self) -> dict[str, Any]:
         """The result of all windows whose tiles came; what is missing then was never scanned."""
@@ -96,7 +97,7 @@ class Scan:
         return 0, 0, width, height
 
     def _send(self, least: int) -> None:
-        """What is ready, as soon as it fills a request."""
+        """What is ready, if that is so much; of more than one no request that is not full."""
         if len(self._ready) < least:
             return
         batch = self._session.work.width.batch

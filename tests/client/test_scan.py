@@ -143,3 +143,17 @@ def test_a_slide_smaller_than_a_window_is_white_beyond_its_end(
     assert (window[size[1] :] == 255).all()
     assert (window[:, size[0] :] == 255).all()
     assert np.abs(window[: size[1], : size[0]].astype(int) - part).max() < 20
+
+
+def test_a_window_goes_out_as_soon_as_its_tiles_are_there_where_servers_are_idle(
+    wire: type, work: Work, image: Any
+) -> None:
+    lattice, tiles = Lattice(SIZE, (SIDE, SIDE)), cut(image)
+    first = list(lattice.places_in(work.tiles[0].region))
+    with Session(wire(), work) as session, Scan(session, lattice) as scan:
+        for place in first:
+            scan.hand_over(place, tiles[place])
+        session.drain()
+        whole = [tile for tile in work.tiles if set(lattice.places_in(tile.region)) <= set(first)]
+        assert session.answered == whole
+        assert scan.partial()["nuclei"]["count"] > 0
