@@ -1,8 +1,5 @@
 """The chart's own arguments, given to a real Triton: what they open, and what they shut."""
 
-import shlex
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +7,10 @@ from types import SimpleNamespace
 import grpc
 import numpy as np
 import pytest
-from as_in_a_pod import arguments, http_status, pod, until_ready
+from as_in_a_pod import arguments, http_status, pod, served
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from histoserve.deploy.local.ports import ANY, LOOPBACK, chosen
-from histoserve.deploy.local.wheel import TritonWheel
 
 pytest.importorskip("helm_python")
 
@@ -23,22 +19,10 @@ pytest.importorskip("helm_python")
 def as_in_a_pod(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """The ports of a server of the model `where`, started as the chart says but for places of this machine."""
     folder, ports = tmp_path_factory.mktemp("pod"), chosen(ANY)
-    wheel = TritonWheel.installed()
     (folder / "models").mkdir()
     (folder / "models" / "where").symlink_to(repository / "where")
-    places = {"id": "pod", "model_repository": str(folder / "models")}
-    backends = wheel.assemble_backends(folder / "backends")
-    told = arguments(pod("cpu")[1], ports, backend_directory=str(backends), **places)
-    command = [str(wheel.server), *told]
-    with (folder / "log").open("w") as log:
-        print(shlex.join(command))
-        running = subprocess.Popen(command, env=wheel.environment({}), cwd=folder, stdout=log, stderr=log)
-    try:
-        until_ready(running, ports["http"], folder / "models", folder / "log")
+    with served(folder / "models", folder, arguments(pod("cpu")[1], ports, id="pod"), ports):
         yield ports
-    finally:
-        running.send_signal(signal.SIGKILL)
-        running.wait()
 
 
 def test_a_request_is_answered(as_in_a_pod: dict[str, int], ask: Callable[..., dict[str, np.ndarray]]) -> None:

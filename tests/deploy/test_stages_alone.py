@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from as_in_a_pod import arguments, pod, until_ready
-from built_image import TRITON, Image, built, why_not
+from built_image import MODELS, TRITON, Image, built, why_not
 from numpy.typing import NDArray
 from read_only_root import volumes_of
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -70,7 +70,7 @@ def alone(container: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     found, box = pod("cpu")
     ports, log = chosen(ANY), tmp_path_factory.mktemp("alone") / "log"
     # The image has a backend for the networks too, and the chart loads all that there is.
-    told = arguments(box, ports, id="alone", model_control_mode="explicit")
+    told = arguments(box, ports, id="alone", model_repository=MODELS, model_control_mode="explicit")
     loaded = [f"--load-model={name}" for name in stages()]
     first = shlex.join(found["initContainers"][0]["command"])
     then = shlex.join(["exec", f"{TRITON}/bin/tritonserver", *told, *loaded])
