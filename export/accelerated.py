@@ -3,20 +3,16 @@
     graph, config ─▶ config.pbtxt           onnxruntime: TensorRT, CUDA for what it leaves, engines kept on a volume
                   ╰▶ configs/tensorrt.pbtxt tensorrt: a plan a kind of GPU (tritonserver --model-config-name=tensorrt)
 
-One shape alone, so that a row does not depend on those beside it: `padded_to` in the configs of the stages around fills
-batches up. TF32 is off: for CUDA here, for TensorRT by NVIDIA_TF32_OVERRIDE=0, which ONNX Runtime has no option for.
+One shape alone, so that a row does not depend on those beside it: the stages around fill batches up. TF32 is off: for
+CUDA here, for TensorRT by NVIDIA_TF32_OVERRIDE=0, which ONNX Runtime has no option for.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
-from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
-
-from histoserve.ensemble.padding import DECODER, IMAGE, PARAMETER
-from histoserve.export.config import GraphDoesNotFit, read_config
 
 CACHE = "/engines"
 """Where a volume is expected: an engine takes minutes to build, and a timing cache makes the next one quicker."""
@@ -130,34 +126,3 @@ def require_plan(folder: Path, graph: str, capability: str, version: str, rows: 
             f" {version} in {folder}; there are: {known}. Build it on that GPU: python -m histoserve.export.plan"
         )
     return path
-
-
-def stages_around(config: ModelConfig, repository: Path) -> Iterator[tuple[Path, ModelConfig]]:
-    """Config of each stage that makes the model's batches or takes its rows, and its file."""
-    for path in sorted(repository.glob(f"{config.name.partition('_')[0]}_*/config.pbtxt")):
-        stage = read_config(path.parent)
-        makes, takes = any(t.name == IMAGE for t in stage.output), any(t.name == DECODER for t in stage.input)
-        if stage.backend == "python" and (makes or takes):
-            yield path, stage
-
-
-def require_padding(config: ModelConfig, repository: Path) -> None:
-    """GraphDoesNotFit unless all stages around the model fill batches up to the rows that it is compiled for."""
-    rows = config.max_batch_size
-    for path, stage in stages_around(config, repository):
-        said = stage.parameters[PARAMETER].string_value if PARAMETER in stage.parameters else "none"
-        if said != str(rows):
-            raise GraphDoesNotFit(
-                f"{stage.name} has {PARAMETER} {said}, and {config.name} is compiled for {rows} rows: put"
-                f' parameters {{ key: "{PARAMETER}" value {{ string_value: "{rows}" }} }} into {path}'
-            )
-
-
-def padded_stages(config: ModelConfig, repository: Path) -> dict[Path, bytes]:
-    """File → content: the stages' configs that go with the model's plan, and fill batches up to its rows."""
-    files = {}
-    for path, stage in stages_around(config, repository):
-        stage.parameters[PARAMETER].string_value = str(config.max_batch_size)
-        said = f"# As ../{path.name}, for the plan of {config.name}.\n{text_format.MessageToString(stage)}"
-        files[path.parent / CONFIGS / NAME] = said.encode()
-    return files

@@ -3,7 +3,7 @@
     DIR/<model>/<version>/model.onnx ─▶ beside it <graph>-sm<capability>-trt<version>-rows<N>.plan
                                      ─▶ DIR/<model>/configs/tensorrt.pbtxt names it; those of the stages say padded_to
 
-By the server's version of TensorRT, on that kind of GPU. Without MODEL of every network that `decode` sends batches to.
+By the server's version of TensorRT, on that kind of GPU. Without MODEL of each that can be asked in one shape alone.
 `--out OUT` leaves DIR as it is and makes OUT, a copy with all of it, for `tritonserver --model-repository=OUT
 --model-config-name=tensorrt`: whole or not at all, so that a Job which was ended goes on with what it had built.
 """
@@ -16,9 +16,9 @@ from types import ModuleType
 
 from google.protobuf import text_format
 
-from histoserve.ensemble.padding import IMAGE
 from histoserve.ensemble.passport import require_own_graph, sha256_of
-from histoserve.export.accelerated import CONFIGS, NAME, of_plans, padded_stages, plan_name, plans_in
+from histoserve.export.accelerated import CONFIGS, NAME, of_plans, plan_name, plans_in
+from histoserve.export.around import of_one_shape, padded_stages
 from histoserve.export.config import HEADER, read_config
 from histoserve.export.deployment import INSTALLED
 from histoserve.export.engines import graph_files, graph_from_file, graph_of, side_of
@@ -47,9 +47,9 @@ def write_plan(trt: ModuleType, gpu: str, model: str, repository: Path, capabili
 
 
 def planned(repository: Path) -> list[str]:
-    """Models whose batches can be filled up to one size; ValueError for a repository without a graph."""
+    """Models that can be asked in one shape alone; ValueError for a repository without a graph."""
     found = [(model, read_config(path.parents[1])) for model, path, _ in graph_files(repository)]
-    return [model for model, config in found if any(tensor.name == IMAGE for tensor in config.input)]
+    return [model for model, config in found if of_one_shape(config, repository)]
 
 
 def write_repository(

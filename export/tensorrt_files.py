@@ -16,9 +16,9 @@ from histoserve.export.accelerated import (
     accelerated,
     of_plans,
     plans_in,
-    require_padding,
     shapes_of,
 )
+from histoserve.export.around import require_padding
 from histoserve.export.config import HEADER
 from histoserve.export.engines import engine_of, side_of
 from histoserve.export.repository import Change

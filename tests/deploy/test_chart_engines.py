@@ -13,7 +13,8 @@ from rendered_chart import DIGEST, merged, objects, values
 from histoserve.client.travel.encode import Encoding, encode
 from histoserve.client.wire import Server
 from histoserve.deploy.local.ports import ANY, LOOPBACK, chosen
-from histoserve.export.accelerated import CACHE, padded_stages
+from histoserve.export.accelerated import CACHE
+from histoserve.export.around import padded_stages
 from histoserve.export.config import read_config
 
 pytest.importorskip("helm_python")
@@ -91,12 +92,13 @@ def test_triton_takes_the_stages_configs_for_plans_where_the_chart_says_so(
     kind: str, rows: int, tmp_path: Path
 ) -> None:
     models, ports = tmp_path / "models", chosen(ANY)
-    for model in ("tissue_decode", "tissue_network"):
+    for model in ("tissue_decode", "tissue_network", "tissue_rows", "tissue_tiles"):
         shutil.copytree(REPOSITORY / model, models / model, ignore=shutil.ignore_patterns("*.onnx", "*.json"))
     for path, content in padded_stages(read_config(models / "tissue_network"), models).items():
         path.parent.mkdir()
         path.write_bytes(content)
-    shutil.rmtree(models / "tissue_network")
+    for model in ("tissue_network", "tissue_rows", "tissue_tiles"):
+        shutil.rmtree(models / model)
     whole = np.float32([[0, 0, 224, 224]])
     given = {"TILE": [encode(np.full((224, 224, 3), 99, np.uint8), Encoding())], "REGION": whole, "WINDOW": whole}
 

@@ -23,8 +23,17 @@ NETWORK = 'backend: "onnxruntime" max_batch_size: 3 input { name: "IMAGE" data_t
 DECODE = 'backend: "python" output { name: "IMAGE" data_type: TYPE_UINT8 dims: [ -1, 4 ] }\n'
 ROWS = 'backend: "python" input { name: "DECODER" data_type: TYPE_INT32 dims: [ -1, 1 ] }\n'
 SLIDE = 'backend: "python" input { name: "MPP" data_type: TYPE_FP32 dims: [ 1 ] }\n'
-CONFIGS = {"good_decode": DECODE, "good_network": NETWORK, "good_rows": ROWS, "good_slide": SLIDE}
-"""Beside these stands a network that no decode sends batches to."""
+STEPS = """
+platform: "ensemble"
+ensemble_scheduling {
+  step { model_name: "NAME_decode" output_map { key: "IMAGE" value: "i" } output_map { key: "NETWORK" value: "d" } }
+  step { model_name: "NAME_network" input_map { key: "IMAGE" value: "i" } output_map { key: "r" value: "r" } }
+  step { model_name: "NAME_rows" input_map { key: "R" value: "r" } input_map { key: "DECODER" value: "d" } }
+  step { model_name: "NAME_encoder" input_map { key: "OTHER" value: "r" } }
+}
+"""
+CONFIGS = {"decode": DECODE, "network": NETWORK, "rows": ROWS, "slide": SLIDE, "tiles": STEPS}
+"""Beside these stands an encoder, whose batches nothing can fill up."""
 
 
 def config_of(model: Path) -> ModelConfig:
@@ -38,19 +47,22 @@ def put(model: Path, nodes: str, config: str) -> None:
     onnx.save(onnx.parser.parse_model(GRAPH.format(nodes)), model / "1" / "model.onnx")
 
 
+def pipeline(models: Path, name: str, nodes: str) -> None:
+    for model, config in CONFIGS.items():
+        (models / f"{name}_{model}" / "1").mkdir(parents=True)
+        (models / f"{name}_{model}" / "config.pbtxt").write_text(config.replace("NAME", name))
+    put(models / f"{name}_network", nodes, NETWORK)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    models = tmp_path / "models"
-    for name, config in CONFIGS.items():
-        (models / name / "1").mkdir(parents=True)
-        (models / name / "config.pbtxt").write_text(config)
-    put(models / "good_network", GOOD, NETWORK)
-    put(models / "good_encoder", BAD, NETWORK.replace("IMAGE", "OTHER"))
-    return models
+    pipeline(tmp_path / "models", "good", GOOD)
+    put(tmp_path / "models" / "good_encoder", BAD, NETWORK.replace("IMAGE", "OTHER"))
+    return tmp_path / "models"
 
 
 def test_a_plan_is_named_by_the_config_beside_it_and_the_stages_fill_up_its_batches(
@@ -93,9 +105,9 @@ def test_another_graph_gpu_or_batch_is_another_plan_and_the_same_is_not_built_ag
 def test_a_repository_with_plans_is_there_as_a_whole_or_not_at_all(
     tensorrt: ModuleType, repository: Path, tmp_path: Path
 ) -> None:
-    before, out = files(repository), tmp_path / "engines" / "key"
+    out = tmp_path / "engines" / "key"
     assert planned(repository) == ["good_network"]
-    put(repository / "odd_network", BAD, NETWORK)
+    pipeline(repository, "odd", BAD)
     make = partial(write_repository, tensorrt, "8.9", repository, out, (), ON)
     with pytest.raises(ValueError, match=r"^odd_network: "):
         list(make())
@@ -103,6 +115,7 @@ def test_a_repository_with_plans_is_there_as_a_whole_or_not_at_all(
     [first] = out.parent.rglob("*.plan")
     built = first.stat().st_mtime_ns
     put(repository / "odd_network", GOOD, NETWORK)
+    before = files(repository)
     assert len(list(make())) == 2
     assert {path.stat().st_mtime_ns == built for path in out.glob("good_network/1/*.plan")} == {True}
     assert before.items() <= files(out).items()
