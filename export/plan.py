@@ -91,6 +91,8 @@ def main() -> None:
             plans = (write_plan(trt, gpu, model, asked.repository) for model in models)
         for plan in plans:
             print(plan, flush=True)
+        if asked.out:
+            print(f"{asked.out} is there, to be served with --model-config-name={Path(NAME).stem}")
     except (ValueError, OSError) as error:
         parser.exit(1, f"{error}\n")
 

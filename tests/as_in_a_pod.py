@@ -54,7 +54,7 @@ def served(models: Path, folder: Path, told: Sequence[str], ports: Mapping[str, 
         running.wait()
 
 
-def until_ready(running: subprocess.Popen[bytes], port: int, models: Path, log: Path, seconds: float = 60) -> None:
+def until_ready(running: subprocess.Popen[bytes], port: int, models: Path, log: Path, seconds: float = 120) -> None:
     """AssertionError that says why, for a server of `models` that ended or takes longer."""
     deadline = time.monotonic() + seconds
     while http_status(port, "v2/health/ready") != 200:

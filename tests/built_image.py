@@ -36,7 +36,7 @@ class Image:
     def run(self, *argv: object) -> str:
         """What the command printed; it must end with 0."""
         command = self.root.command(*argv)
-        done = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

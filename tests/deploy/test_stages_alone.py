@@ -29,7 +29,8 @@ from histoserve.export.config import read_config
 from histoserve.phantom import write_phantom
 
 pytest.importorskip("helm_python")
-pytestmark = pytest.mark.slow
+# Most of a minute is the compiler of the kernels, as in a build of the image; several where others compute too.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 PIPELINES = sorted(path.name.removesuffix("_tiles") for path in REPOSITORY.glob("*_tiles"))
