@@ -132,10 +132,15 @@ def test_a_training_of_nothing_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_training_ends_with_weights_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_ends_with_weights_that_are_whole_and_another_starts_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("histoserve.export.ihc.drawn.of_phantom", lambda seed: [discs()])
     path = train(tmp_path, tmp_path / "out", phantoms=1, epochs=1, steps=1)
 
     network_from_weights(weights_from_file(path))
     assert set(score_of(path) or {}) == {"cells", "found", "positive", "tumour", "away"}
     assert json.loads(path.with_suffix(".json").read_text())["score"]
+    start = weights_from_file(path)
+    again = weights_from_file(train(tmp_path, tmp_path / "on", phantoms=1, weights=path, rate=0, epochs=1, steps=1))
+    assert torch.equal(again["head.weight"], start["head.weight"])
