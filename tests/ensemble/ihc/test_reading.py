@@ -86,14 +86,14 @@ def test_a_few_scattered_cells_are_no_region() -> None:
 
 
 def test_some_cells_of_a_gland_are_no_region_as_it_is_served_but_a_nest_is() -> None:
-    served = {"around": 2, "least_cells": 8}
+    served = {"around": 2, "least_cells": 10, "least_share": 0.6}
     gland = lattice([NEGATIVE] * 5 + [OTHER] * 5)
-    nest = [(10 + 20 * column, 10 + 20 * row, NEGATIVE) for row in range(3) for column in range(3)]
+    nest = [(10 + 20 * column, 10 + 20 * row, NEGATIVE) for row in range(4) for column in range(3)]
 
     assert answered(rows(*gland))["COUNT"].tolist() == [0, 5]
     assert answered(rows(*gland), **served)["COUNT"].tolist() == [0, 0]
-    assert answered(rows(*nest), **served)["COUNT"].tolist() == [0, 9]
-    assert answered(rows(*nest[:7]), **served)["COUNT"].tolist() == [0, 0]
+    assert answered(rows(*nest), **served)["COUNT"].tolist() == [0, 12]
+    assert answered(rows(*nest[:9]), **served)["COUNT"].tolist() == [0, 0]
 
 
 def test_a_cell_that_two_tiles_saw_counts_once() -> None:
