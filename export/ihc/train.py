@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 from typer import Option
 
 from histoserve.export.fit import Training, fit
-from histoserve.export.ihc.between import between
 from histoserve.export.ihc.calibrate import calibrated
 from histoserve.export.ihc.crops import StainedTile, stained_crop
 from histoserve.export.ihc.drawn import kept, turned_crop
@@ -45,7 +44,6 @@ CALIBRATED = "calibrated.pt"
 
 Phantoms = Annotated[int, Option(min=0, help="Slides to draw, three tiles of each.")]
 Weights = Annotated[Path | None, Option(help="Of this network, to start from; nothing without.")]
-Stays = Annotated[float, Option(min=0, max=1, help="Of the weights to start from, what stays in those that come out.")]
 Rate = Annotated[float, Option(min=0, help="The highest learning rate.")]
 
 
@@ -120,7 +118,6 @@ def train(
     *,
     phantoms: Phantoms = PHANTOMS,
     weights: Weights = None,
-    stays: Stays = 0,
     rate: Rate = RATE,
     epochs: Epochs = EPOCHS,
     steps: Steps = None,
@@ -145,9 +142,9 @@ def train(
     batches = Batches(seen, [tile for group in drawn[:phantoms] for tile in group], seed)
     unseen = held_out([tile for tile in real if tile.name in VALIDATION_TILES])
     validation = unseen + [tile for group in drawn[phantoms:] for tile in group]
-    count, start = steps or STEPS, weights_from_file(weights) if weights else {}
+    count = steps or STEPS
     training = Training(
-        network_from_weights(start) if start else StainedNetwork(),
+        network_from_weights(weights_from_file(weights)) if weights else StainedNetwork(),
         batches=lambda epoch: batches.epoch(epoch, count),
         steps=count,
         loss=loss,
@@ -156,7 +153,6 @@ def train(
         made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms}
         | {"weights": sha256_of(weights) if weights else None},
     )
-    best = weights_from_file(fit(training, epochs, out))
-    network = calibrated(network_from_weights(between(start, best, stays) if start else best), unseen)
+    network = calibrated(network_from_weights(weights_from_file(fit(training, epochs, out))), unseen)
     save_with_score(network.state_dict(), out / CALIBRATED, score_network(network, validation))
     return out / CALIBRATED

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from histoserve.export.ihc.between import between
 from histoserve.export.ihc.crops import StainedTile
 from histoserve.export.ihc.network import TYPES, Density, StainedMaps, StainedNetwork, network_from_weights, served
 from histoserve.export.ihc.train import BATCH, CROP_PX, FRAME_PX, Batches, loss, targets, train
@@ -125,20 +124,6 @@ def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises((RuntimeError, LookupError)):
         served({"other": torch.zeros(3)})
     assert served(StainedNetwork(8).state_dict())[0].parameters["types"] == ",".join(TYPES)
-
-
-def test_what_comes_out_lies_between_the_weights_before_and_after() -> None:
-    first, last = (
-        {"w": torch.tensor([0.0, 4.0]), "n": torch.tensor(7)},
-        {"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(9)},
-    )
-
-    assert between(first, last, 0.25)["w"].tolist() == [0.75, 2.5]
-    assert between(first, last, 0)["w"].tolist() == [1, 2]
-    assert between(first, last, 0.25)["n"] == 9
-    assert between({**first, "w": first["w"].half()}, last, 1)["w"].dtype == torch.float32
-    with pytest.raises(ValueError, match="of another network"):
-        between({"w": torch.zeros(3)}, last, 0.5)
 
 
 def test_a_training_of_nothing_is_refused(tmp_path: Path) -> None:
