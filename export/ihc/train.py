@@ -112,6 +112,16 @@ def loss(network: StainedNetwork, batch: Batch) -> Tensor:
     return total + (wrong.sum((0, 2, 3)) / batch.weight.sum((0, 2, 3)).clamp(min=1)).sum()
 
 
+def network_to_train(weights: Path | None) -> StainedNetwork:
+    """From the file, or new; ValueError for weights of another network."""
+    if weights is None:
+        return StainedNetwork()
+    try:
+        return network_from_weights(weights_from_file(weights))
+    except (LookupError, RuntimeError) as error:
+        raise ValueError(f"{weights} holds no weights of this network: give some that `train ihc` wrote") from error
+
+
 def train(
     data: Data,
     out: Out,
@@ -126,9 +136,10 @@ def train(
     """Trains on phantoms and, if they are there, on `data/consep` and `data/dsb2018_he` stained by lot.
 
     Returns the path of the best epoch's weights, calibrated. Phantoms are kept in `out/phantoms`. ValueError without
-    both phantoms and CoNSeP.
+    both phantoms and CoNSeP, and for weights of another network.
     """
     torch.manual_seed(seed)
+    network = network_to_train(weights)
     drawn = [
         kept(out / "phantoms" / f"{number}.npz", number)
         for number in track(range(phantoms + VALIDATED if phantoms else 0), "drawing phantoms", transient=True)
@@ -144,7 +155,7 @@ def train(
     validation = unseen + [tile for group in drawn[phantoms:] for tile in group]
     count = steps or STEPS
     training = Training(
-        network_from_weights(weights_from_file(weights)) if weights else StainedNetwork(),
+        network,
         batches=lambda epoch: batches.epoch(epoch, count),
         steps=count,
         loss=loss,
@@ -153,6 +164,6 @@ def train(
         made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms}
         | {"weights": sha256_of(weights) if weights else None},
     )
-    network = calibrated(network_from_weights(weights_from_file(fit(training, epochs, out))), unseen)
-    save_with_score(network.state_dict(), out / CALIBRATED, score_network(network, validation))
+    best = calibrated(network_from_weights(weights_from_file(fit(training, epochs, out))), unseen)
+    save_with_score(best.state_dict(), out / CALIBRATED, score_network(best, validation))
     return out / CALIBRATED

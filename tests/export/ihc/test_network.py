@@ -126,6 +126,12 @@ def test_weights_of_another_network_are_refused() -> None:
     assert served(StainedNetwork(8).state_dict())[0].parameters["types"] == ",".join(TYPES)
 
 
+def test_a_training_from_weights_of_another_network_is_refused(tmp_path: Path) -> None:
+    torch.save({"other": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"other\.pt holds no weights of this network"):
+        train(tmp_path, tmp_path / "out", weights=tmp_path / "other.pt")
+
+
 def test_a_training_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing chooses the epoch"):
         train(tmp_path, tmp_path / "out", phantoms=0)
