@@ -31,7 +31,7 @@ from histoserve.export.samples import ROWS, samples
 from histoserve.export.served import ServedGraph
 from histoserve.export.tensorrt_files import with_tensorrt
 from histoserve.export.verify import verify, verify_rows
-from histoserve.export.weight_file import load, require_finite, save_with_score, score_of
+from histoserve.export.weight_file import load, require_finite, save_with_score, score_of, sha256_of
 from histoserve.export.whole import write_together
 
 
@@ -215,7 +215,18 @@ def train(name: str, out: Path, **options: object) -> None:
 
 
 def trained_on(training: ModuleType, options: Mapping[str, object]) -> str | None:
-    """What the pipeline's training says of its data, and with which options; folders may have patients' names."""
+    """What the pipeline's training says of its data, and with which options.
+
+    Folders may have patients' names and are left out; weights that it started from are told by what they hold.
+    """
     data: str | None = getattr(training, "TRAINED_ON", None)
-    chosen = " ".join(f"--{name} {each}" for name, each in options.items() if not isinstance(each, Path | None))
+    told = {name: told_of(each) for name, each in options.items()}
+    chosen = " ".join(f"--{name} {each}" for name, each in told.items() if each is not None)
     return f"{data}; {chosen}" if data and chosen else data
+
+
+def told_of(option: object) -> object:
+    """What may be told of an option's value; None for what may not, or is not set."""
+    if not isinstance(option, Path):
+        return option
+    return f"sha256:{sha256_of(option)[:12]}" if option.is_file() else None

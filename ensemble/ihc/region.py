@@ -5,7 +5,7 @@ cells ─▶ counts in each square ─▶ sums over the squares around it ─▶
 Squares begin at the slide's corner, whatever its tiles are; counts are whole numbers, so no order of cells matters.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,10 @@ class Region:
     def holds(self) -> NDArray[np.bool_]:
         """(M,): whether each cell lies in the region."""
         return np.asarray(self.inside[self.squares[:, 1], self.squares[:, 0]])
+
+    def emptied(self) -> "Region":
+        """The same squares, none of them inside."""
+        return replace(self, inside=np.zeros_like(self.inside))
 
     def l0_squares(self, side: float) -> NDArray[np.float32]:
         """(S, 4): x, y, width, height of its squares of `side` level-0 px, by rows."""

@@ -39,8 +39,8 @@ def read(
 
     Returns `KEEP` bool (M,), one of each cell; `COUNTED` bool (M,), those of the kept that are tumour cells in the
     region; `COUNT` int32 (2,), positive and negative ones of these; `READING` float32 (1,), positive ÷ both, NaN for
-    none; `REGION` float32 (S, 4), the region's squares, x, y, width, height in level-0 px. Raises ValueError as
-    `seams`, and for a type or an `mpp` that is none.
+    none; `REGION` float32 (S, 4), the region's squares, x, y, width, height in level-0 px. A region that holds fewer
+    tumour cells than `least_cells` is none. Raises ValueError as `seams`, and for a type or an `mpp` that is none.
     """
     check_types(type)
     if mpp.shape != (1,) or not 0 < mpp[0] < math.inf:
@@ -50,8 +50,12 @@ def read(
     rule, side = RegionRule(square_um, around, least_cells, least_share), square_um / float(mpp[0])
     tumour, positive = is_tumour(type), is_positive(type)
     region = lesion_region(centroid[keep], tumour[keep], side, rule)
+    held = tumour[keep] & region.holds
+    if held.sum() < least_cells:
+        # Its squares came about by cells that lie around it.
+        region, held = region.emptied(), held & False
     counted = np.zeros(len(keep), np.bool_)
-    counted[keep] = tumour[keep] & region.holds
+    counted[keep] = held
     count = [int((counted & positive).sum()), int((counted & ~positive).sum())]
     return {
         "KEEP": keep,

@@ -7,22 +7,28 @@ import numpy as np
 
 from histoserve.export.ihc.crops import StainedTile, types_of
 from histoserve.export.ihc.network import MPP
-from histoserve.phantom.ihc.tiles import ihc_tiles
+from histoserve.phantom.ihc.tiles import Place, ihc_tiles
 
-SIDE = 320
-"""80 µm."""
+SIDE = 448
+"""112 µm: a normal gland is seen whole."""
 MARKERS = ("ki67", "er", "pr", "her2")
+PLACES: tuple[Place, ...] = ("nests", "apart", "anywhere")
+"""Glands and lymphocytes far from any tumour are as many as nests: what was seen in nests alone is taken for one."""
+COARSE = 0.4
+"""Share of the crops that look as if a coarser scan had been enlarged, as what lies under a tile of H&E may be."""
+SCANS = (0.4, 0.9)
+"""Resolution of these, of the network's."""
 
 
 def of_phantom(seed: int) -> list[StainedTile]:
-    """Two tiles of a slide, the first in a nest of tumour cells."""
+    """A tile of a slide in each of PLACES that it has."""
     return [
         StainedTile(
             tile.image,
             tile.instances,
             np.concatenate(([0], types_of(tile.tumour, tile.positive))).astype(np.uint8),
         )
-        for tile in ihc_tiles([seed], side=SIDE, mpp=MPP, markers=MARKERS)
+        for tile in ihc_tiles([seed], side=SIDE, mpp=MPP, markers=MARKERS, places=PLACES)
     ]
 
 
@@ -40,7 +46,7 @@ def kept(path: Path, seed: int) -> list[StainedTile]:
 
 
 def turned_crop(tile: StainedTile, side: int, random: np.random.Generator) -> StainedTile:
-    """A part, turned by quarters, mirrored and out of focus or not: its stains stay what they are."""
+    """A part, turned by quarters, mirrored, out of focus or coarse or not: its stains stay what they are."""
     y, x = (int(random.integers(0, length - side + 1)) for length in tile.instances.shape)
     turns, mirrored = int(random.integers(4)), bool(random.integers(2))
     image, instances = (
@@ -49,4 +55,8 @@ def turned_crop(tile: StainedTile, side: int, random: np.random.Generator) -> St
     )
     if random.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.2)).astype(np.uint8)
+    if random.random() < COARSE:
+        scale = random.uniform(*SCANS)
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
     return StainedTile(image, instances, tile.type_of, tile.tells_tumour)

@@ -21,7 +21,7 @@ from histoserve.export.nuclei.loss import distance_loss
 from histoserve.export.nuclei.tiles import VALIDATION_TILES, LabelledTile, consep_tiles, distances, dsb_tiles
 from histoserve.export.options import Data, Epochs, Out, Seed, Steps
 from histoserve.export.overlap import dice
-from histoserve.export.weight_file import save_with_score, weights_from_file
+from histoserve.export.weight_file import save_with_score, sha256_of, weights_from_file
 
 TRAINED_ON = (
     "phantoms and, where it is there, CoNSeP and the 2018 Data Science Bowl, stained by lot; others choose the epoch"
@@ -32,14 +32,19 @@ BATCH, RATE = 8, 4e-3
 CROP_PX = 224
 FRAME_PX = 16
 """Cut around a crop so that nuclei on its border are measured from their true centres, then dropped."""
-PHANTOMS, VALIDATED = 24, 6
-"""Slides, two tiles of each; and how many more of them choose the epoch."""
-SHARES = (0.6, 0.25, 0.15)
-"""Of the crops, from CoNSeP, from tiles without types, and from phantoms; what is not there, others make up for."""
+PHANTOMS, VALIDATED = 80, 6
+"""Slides, three tiles of each at most; and how many more of them choose the epoch."""
+SHARES = (0.45, 0.15, 0.4)
+"""Of the crops, from CoNSeP, from tiles without types, and from phantoms; what is not there, others make up for.
+
+CoNSeP calls all epithelium by one name, so phantoms alone tell that of normal glands from tumour.
+"""
 
 CALIBRATED = "calibrated.pt"
 
-Phantoms = Annotated[int, Option(min=0, help="Slides to draw, two tiles of each.")]
+Phantoms = Annotated[int, Option(min=0, help="Slides to draw, three tiles of each.")]
+Weights = Annotated[Path | None, Option(help="Of this network, to start from; nothing without.")]
+Rate = Annotated[float, Option(min=0, help="The highest learning rate.")]
 
 
 class Batch(NamedTuple):
@@ -107,23 +112,36 @@ def loss(network: StainedNetwork, batch: Batch) -> Tensor:
     return total + (wrong.sum((0, 2, 3)) / batch.weight.sum((0, 2, 3)).clamp(min=1)).sum()
 
 
+def network_to_train(weights: Path | None) -> StainedNetwork:
+    """From the file, or new; ValueError for weights of another network."""
+    if weights is None:
+        return StainedNetwork()
+    try:
+        return network_from_weights(weights_from_file(weights))
+    except (LookupError, RuntimeError) as error:
+        raise ValueError(f"{weights} holds no weights of this network: give some that `train ihc` wrote") from error
+
+
 def train(
     data: Data,
     out: Out,
     *,
     phantoms: Phantoms = PHANTOMS,
+    weights: Weights = None,
+    rate: Rate = RATE,
     epochs: Epochs = EPOCHS,
     steps: Steps = None,
     seed: Seed = 0,
 ) -> Path:
     """Trains on phantoms and, if they are there, on `data/consep` and `data/dsb2018_he` stained by lot.
 
-    Returns the path of the best epoch's weights, calibrated. Phantoms are kept in `out/tiles`. ValueError without both
-    phantoms and CoNSeP.
+    Returns the path of the best epoch's weights, calibrated. Phantoms are kept in `out/phantoms`. ValueError without
+    both phantoms and CoNSeP, and for weights of another network.
     """
     torch.manual_seed(seed)
+    network = network_to_train(weights)
     drawn = [
-        kept(out / "tiles" / f"{number}.npz", number)
+        kept(out / "phantoms" / f"{number}.npz", number)
         for number in track(range(phantoms + VALIDATED if phantoms else 0), "drawing phantoms", transient=True)
     ]
     real = list(consep_tiles(data / "consep")) if (data / "consep").is_dir() else []
@@ -137,14 +155,15 @@ def train(
     validation = unseen + [tile for group in drawn[phantoms:] for tile in group]
     count = steps or STEPS
     training = Training(
-        StainedNetwork(),
+        network,
         batches=lambda epoch: batches.epoch(epoch, count),
         steps=count,
         loss=loss,
         score=lambda network: score_network(network, validation),
-        rate=RATE,
-        made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms},
+        rate=rate,
+        made_of={"seed": seed, "tiles": len(seen), "phantoms": phantoms}
+        | {"weights": sha256_of(weights) if weights else None},
     )
-    network = calibrated(network_from_weights(weights_from_file(fit(training, epochs, out))), unseen)
-    save_with_score(network.state_dict(), out / CALIBRATED, score_network(network, validation))
+    best = calibrated(network_from_weights(weights_from_file(fit(training, epochs, out))), unseen)
+    save_with_score(best.state_dict(), out / CALIBRATED, score_network(best, validation))
     return out / CALIBRATED

@@ -1,12 +1,13 @@
 """Training tiles of IHC without their slides: pictures, instance maps and what is true of each cell."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histoserve.phantom.biomarker.markers import MARKERS
+from histoserve.phantom.biomarker.section import Section
 from histoserve.phantom.drawing import Frame
 from histoserve.phantom.ihc.plan import ihc_slide
 from histoserve.phantom.ihc.slide import IhcSlide
@@ -15,8 +16,13 @@ from histoserve.phantom.noise import Floats
 SLIDE_UM = 2500
 """Side of the slides that tiles are cut from."""
 
+Place = Literal["nests", "anywhere", "apart"]
+"""Where a tile lies: its centre in a nest of tumour cells, in tissue of any kind, or there with no nest on the tile."""
+
 _PLACES = 400
 _TISSUE = 20.0
+_NODES = 12
+"""Places looked at along a tile's side, for nests."""
 
 
 class IhcTile(NamedTuple):
@@ -44,17 +50,17 @@ def ihc_tiles(
     *,
     side: int = 512,
     mpp: float = 0.25,
-    per_slide: int = 2,
+    places: Sequence[Place] = ("nests", "anywhere"),
     markers: Sequence[str] = MARKERS,
     stains: str = "training",
 ) -> Iterator[IhcTile]:
-    """Tiles of a slide of each seed, its marker drawn from `markers`; every second tile lies on a tumour's nests."""
+    """Tiles of a slide of each seed, its marker drawn from `markers`: one in each of `places` that there is."""
     size = (round(SLIDE_UM / mpp),) * 2
     for seed in seeds:
         random = np.random.default_rng((seed, _PLACES))
         slide = ihc_slide(size, mpp, seed, marker=markers[int(random.integers(len(markers)))], stains=stains)
-        for k in range(per_slide):
-            frame = frame_in(slide, side, random, in_nests=k % 2 == 0)
+        for place in places:
+            frame = frame_in(slide, side, random, place)
             if frame is not None:
                 yield ihc_tile(slide, frame)
 
@@ -75,8 +81,8 @@ def ihc_tile(slide: IhcSlide, frame: Frame) -> IhcTile:
     return IhcTile(slide.draw(frame), number[labels], types, outlines, positive, cells.tumour, slide.marker)
 
 
-def frame_in(slide: IhcSlide, side: int, random: np.random.Generator, *, in_nests: bool) -> Frame | None:
-    """A square of `side` px on the slide, its centre in tissue, or in a nest; None where none was found."""
+def frame_in(slide: IhcSlide, side: int, random: np.random.Generator, place: Place) -> Frame | None:
+    """A square of `side` px on the slide; None where none was found. Apart from nests, single tumour cells may lie."""
     section = slide.section
     width, height = section.size
     if min(width, height) < side:
@@ -84,7 +90,15 @@ def frame_in(slide: IhcSlide, side: int, random: np.random.Generator, *, in_nest
     corners = random.integers(0, (width - side + 1, height - side + 1), (_PLACES, 2))
     x, y = section.placement.to_tissue(*((corners + side / 2) * section.mpp).T)
     fits = section.tissue.inside(x, y) > _TISSUE
-    if in_nests:
+    if place == "nests":
         fits &= section.tissue.growth.depth(x, y) > 0
-    found = np.nonzero(fits)[0]
-    return (int(corners[found[0], 0]), int(corners[found[0], 1]), side, side) if len(found) else None
+    for k in np.flatnonzero(fits):
+        if place != "apart" or not _holds_nests(section, corners[k], side):
+            return int(corners[k, 0]), int(corners[k, 1]), side, side
+    return None
+
+
+def _holds_nests(section: Section, corner: NDArray[np.integer], side: int) -> bool:
+    nodes = np.linspace(0, side, _NODES)
+    x, y = section.placement.to_tissue(*(grid * section.mpp for grid in np.meshgrid(*(corner[:, None] + nodes))))
+    return bool((section.tissue.growth.depth(x, y) > 0).any())

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import nn
 
 from histoserve.export.checkpoint import random_state, restore_random_state
 from histoserve.export.commands import train as train_command
+from histoserve.export.commands import trained_on
 from histoserve.export.fit import Training, fit
 from histoserve.export.nuclei import train as nuclei
 from histoserve.export.nuclei.tiles import LabelledTile
@@ -144,3 +146,14 @@ def test_an_interruption_while_slides_are_drawn_is_told_too(tmp_path: Path, monk
     monkeypatch.setattr(nuclei, "train", interrupt)
     with pytest.raises(KeyboardInterrupt, match=r"^what was finished is kept; the same command goes on there"):
         train_command("nuclei", tmp_path)
+
+
+def test_weights_that_a_training_started_from_are_told_by_what_they_hold_and_folders_are_not(tmp_path: Path) -> None:
+    start = tmp_path / "somebody.pt"
+    start.write_bytes(b"abc")
+    options = {"data": tmp_path, "weights": start, "epochs": 2, "steps": None}
+
+    told = trained_on(SimpleNamespace(TRAINED_ON="tiles"), options)  # type: ignore[arg-type]
+
+    assert told == "tiles; --weights sha256:ba7816bf8f01 --epochs 2"
+    assert trained_on(SimpleNamespace(TRAINED_ON="tiles"), {"data": tmp_path}) == "tiles"  # type: ignore[arg-type]

@@ -85,6 +85,30 @@ def test_a_few_scattered_cells_are_no_region() -> None:
     assert answered(rows(*scattered), least_cells=1)["COUNT"].tolist() == [8, 0]
 
 
+def test_some_cells_of_a_gland_are_no_region_as_it_is_served_but_a_nest_is() -> None:
+    served = {"around": 2, "least_cells": 8}
+    gland = lattice([NEGATIVE] * 5 + [OTHER] * 5)
+    nest = [(10 + 20 * column, 10 + 20 * row, NEGATIVE) for row in range(3) for column in range(3)]
+
+    assert answered(rows(*gland))["COUNT"].tolist() == [0, 5]
+    assert answered(rows(*gland), **served)["COUNT"].tolist() == [0, 0]
+    assert answered(rows(*nest), **served)["COUNT"].tolist() == [0, 9]
+    assert answered(rows(*nest[:7]), **served)["COUNT"].tolist() == [0, 0]
+
+
+def test_a_region_that_holds_fewer_cells_than_make_one_is_none() -> None:
+    # Of three squares side by side, the middle one has nine tumour cells around it and holds one of them.
+    square = [(10, 10, POSITIVE), (22, 10, POSITIVE), (10, 22, POSITIVE), (22, 22, POSITIVE)]
+    cells = [*square, (48, 16, POSITIVE), *((x + 64, y, kind) for x, y, kind in square)]
+
+    answer = answered(rows(*cells), least_cells=8)
+
+    assert answer["COUNT"].tolist() == [0, 0]
+    assert answer["REGION"].shape == (0, 4)
+    assert not answer["COUNTED"].any()
+    assert answered(rows(*cells), least_cells=5)["COUNT"].tolist() == [9, 0]
+
+
 def test_a_cell_that_two_tiles_saw_counts_once() -> None:
     cells = lattice([POSITIVE] * 10)
     seen_again = [*cells, (cells[0][0] + 1, cells[0][1], POSITIVE)]

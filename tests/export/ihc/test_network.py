@@ -126,16 +126,27 @@ def test_weights_of_another_network_are_refused() -> None:
     assert served(StainedNetwork(8).state_dict())[0].parameters["types"] == ",".join(TYPES)
 
 
+def test_a_training_from_weights_of_another_network_is_refused(tmp_path: Path) -> None:
+    torch.save({"other": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"other\.pt holds no weights of this network"):
+        train(tmp_path, tmp_path / "out", weights=tmp_path / "other.pt")
+
+
 def test_a_training_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing chooses the epoch"):
         train(tmp_path, tmp_path / "out", phantoms=0)
 
 
 @pytest.mark.slow
-def test_a_training_ends_with_weights_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_ends_with_weights_that_are_whole_and_another_starts_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("histoserve.export.ihc.drawn.of_phantom", lambda seed: [discs()])
     path = train(tmp_path, tmp_path / "out", phantoms=1, epochs=1, steps=1)
 
     network_from_weights(weights_from_file(path))
     assert set(score_of(path) or {}) == {"cells", "found", "positive", "tumour", "away"}
     assert json.loads(path.with_suffix(".json").read_text())["score"]
+    start = weights_from_file(path)
+    again = weights_from_file(train(tmp_path, tmp_path / "on", phantoms=1, weights=path, rate=0, epochs=1, steps=1))
+    assert torch.equal(again["head.weight"], start["head.weight"])

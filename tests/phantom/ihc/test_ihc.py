@@ -25,7 +25,7 @@ def test_a_tile_drawn_alone_has_the_pixels_of_the_whole(marker: str) -> None:
 
 
 def test_nuclei_are_brown_where_the_truth_says_positive() -> None:
-    for tile in ihc_tiles(range(4), side=200, per_slide=1, markers=["ki67", "er"]):
+    for tile in ihc_tiles(range(4), side=200, places=["nests"], markers=["ki67", "er"]):
         yellow = tile.image[..., 0].astype(int) - tile.image[..., 2]
         means = np.array([yellow[tile.instances == k + 1].mean() for k in range(len(tile.positive))])
 
@@ -72,6 +72,16 @@ def test_instances_of_a_tile_are_its_outlines() -> None:
     assert tile.instances.max() == len(tile.outlines) == len(tile.types) - 1
     assert len(np.unique(tile.instances[tile.instances > 0])) == len(tile.outlines)
     assert np.array_equal(tile.types[1:] % 2 == 1, tile.positive)
+
+
+def test_tiles_lie_in_nests_or_apart_from_them() -> None:
+    nests, apart = (list(ihc_tiles(range(3), side=400, places=[place], markers=["er"])) for place in ("nests", "apart"))
+
+    assert len(nests) == len(apart) == 3
+    assert min(tile.tumour.sum() for tile in nests) > 10
+    # Single cells stray from their nests.
+    assert max(tile.tumour.sum() for tile in apart) < 4
+    assert min(len(tile.tumour) for tile in apart) > 20
 
 
 @pytest.mark.parametrize(
