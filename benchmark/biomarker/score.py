@@ -52,7 +52,7 @@ def truths(plan: Plan) -> dict[str, Truth]:
 def by_hand(plan: Plan, marker: str) -> NDArray[np.float64]:
     """(slides,): hand-made features, fitted on the same accepted tiles, by the same rule."""
     with one_thread():
-        read = fitted(parts_of(plan.part("labels", USUAL), marker, HELD, SEED).seen)
+        read = fitted(parts_of(plan.labels(USUAL, marker), marker, HELD, SEED).seen)
         return np.array([highest(_read(plan, seed, read)) for seed in plan.unseen])
 
 
