@@ -15,6 +15,8 @@ from histoserve.export.served import ServedGraph
 
 TILE_PX, CROP_PX, MPP = 1024, 512, 0.3
 """Side of a tile and of what the network sees of it at a time, and µm per pixel ([0094, 0158])."""
+LEAST_CROP_PX = 75
+"""Of less nothing is left in the last block."""
 MOST = 448
 """Channels of the widest of its inner convolutions, at width 1.0; a width is a whole part of it."""
 WIDEST = "Mixed_7c.branch3x3dbl_1.conv.weight"

@@ -16,7 +16,7 @@ from histoserve.client.labels.label import Decision
 from histoserve.export.biomarker import batches as batches_module
 from histoserve.export.biomarker import labelled as labelled_module
 from histoserve.export.biomarker import train as module
-from histoserve.export.biomarker.batches import CROPS, Batches
+from histoserve.export.biomarker.batches import Batches
 from histoserve.export.biomarker.crops import crop
 from histoserve.export.biomarker.labelled import LabelledTile, Parts, parts_of
 from histoserve.export.biomarker.memory import BATCH, CROP_BYTES, batch_that_fits, free_bytes
@@ -36,7 +36,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr(labelled_module, "TILE_PX", TILE_PX)
-    monkeypatch.setattr(batches_module, "CROP_PX", CROP_PX)
+    monkeypatch.setattr(batches_module, "TILE_PX", TILE_PX)
     yield
     torch.set_num_threads(before)
 
@@ -143,7 +143,7 @@ def test_a_crop_that_does_not_fit_turned_is_refused() -> None:
 
 def test_each_tile_is_shown_as_often_with_its_own_reading(tmp_path: Path) -> None:
     tiles = [tile(tmp_path / f"{n}.png", (50 * n, 0, 0), n / 4) for n in range(5)]
-    batches = Batches(tiles, 4, 0.0, seed=0)
+    batches = Batches(tiles, 4, CROP_PX, 0.0, seed=0)
 
     shown = [
         (float(image[0, 0, 0]), float(reading))
@@ -151,12 +151,44 @@ def test_each_tile_is_shown_as_often_with_its_own_reading(tmp_path: Path) -> Non
         for image, reading in zip(*pair, strict=True)
     ]
 
-    assert (batches.steps, len(shown)) == (5, CROPS * 5)
-    assert sorted(shown) == sorted([(50.0 * n, n / 4) for n in range(5)] * CROPS)
+    assert (batches.steps, len(shown)) == (5, 4 * 5)
+    assert sorted(shown) == sorted([(50.0 * n, n / 4) for n in range(5)] * 4)
+
+
+def test_small_crops_are_as_many_as_cover_a_tile(tmp_path: Path) -> None:
+    tiles = [tile(tmp_path / f"{n}.png", (50 * n, 0, 0), n / 4) for n in range(3)]
+    batches = Batches(tiles, 2, TILE_PX // 4, 0.0, seed=0)
+
+    pairs = list(batches.epoch(0))
+
+    assert len(pairs) == batches.steps == 16 * 3 / 2
+    assert {image.shape for image, _ in pairs} == {(2, TILE_PX // 4, TILE_PX // 4, 3)}
+
+
+@pytest.mark.parametrize("kept", [0, 1, 9])
+def test_tiles_that_stay_decoded_change_nothing_but_how_often_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    tiles = [tile(tmp_path / f"{n}.png", (50 * n, 0, 0), n / 4) for n in range(3)]
+    monkeypatch.setattr(batches_module, "tiles_that_fit", lambda bytes_each: kept)
+    batches = Batches(tiles, 2, CROP_PX, 0.1, seed=0)
+    read: list[Path] = []
+    whole = LabelledTile.image
+
+    def image(each: LabelledTile) -> np.ndarray:
+        read.append(each.path)
+        return whole(each)
+
+    monkeypatch.setattr(LabelledTile, "image", image)
+    shown = [image for image, _ in batches.epoch(0)]
+    assert len(read) == {0: 12, 9: 3}.get(kept, len(read))
+
+    monkeypatch.setattr(batches_module, "tiles_that_fit", lambda bytes_each: 9)
+    assert all(map(torch.equal, shown, (image for image, _ in Batches(tiles, 2, CROP_PX, 0.1, seed=0).epoch(0))))
 
 
 def test_a_batch_is_the_same_again_and_epochs_differ(tmp_path: Path) -> None:
-    batches = Batches([tile(tmp_path / f"{n}.png", (90 * n, 80, 70), n) for n in (0, 1)], 3, 0.1, seed=3)
+    batches = Batches([tile(tmp_path / f"{n}.png", (90 * n, 80, 70), n) for n in (0, 1)], 3, CROP_PX, 0.1, seed=3)
 
     first, again, other = ([image for image, _ in batches.epoch(number)] for number in (0, 0, 1))
 
@@ -203,7 +235,8 @@ def test_the_rate_begins_at_the_documents_and_falls_every_two_epochs() -> None:
 
 
 def run(labels: Path, out: Path, **options: Any) -> Path:
-    settings = {"width": WIDTH, "batch": 6, "steps": 7, "held": 0.3, "dyes": 0.0, "marker": "ki67", **options}
+    small = {"width": WIDTH, "batch": 6, "steps": 7, "crop": CROP_PX}
+    settings = {**small, "held": 0.3, "dyes": 0.0, "marker": "ki67", **options}
     return train(out, labels=labels, **settings)
 
 
@@ -278,13 +311,13 @@ def test_a_width_that_the_weights_have_not_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("free", "batch"), [(10**12, BATCH), (0.51 * BATCH * CROP_BYTES / 0.7, BATCH // 2), (3e9, 2)])
 def test_a_batch_is_as_large_as_memory_allows(free: float, batch: int) -> None:
-    assert batch_that_fits(1.0, int(free)) == batch
+    assert batch_that_fits(1.0, free=int(free)) == batch
     assert free_bytes() > 0
 
 
 def test_too_little_memory_for_two_crops_is_told() -> None:
     with pytest.raises(ValueError, match="needs 1100 MiB, of 1000 MiB that are free"):
-        batch_that_fits(1.0, 1000 * 2**20)
+        batch_that_fits(1.0, free=1000 * 2**20)
 
 
 def test_the_parts_know_what_they_are_made_of(tmp_path: Path) -> None:
