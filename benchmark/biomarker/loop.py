@@ -30,7 +30,7 @@ MPP, IHC_MPP = 0.3, 0.6
 
 TRAINING, SCORED = 40, 50
 
-LEARNS = ("--optimizer", "adamw", "--crop", "256")
+LEARNS = ("--optimiser", "adamw", "--crop", "256")
 """What a narrow network learns by that starts from nothing, on two cores."""
 
 WIDTH = 140

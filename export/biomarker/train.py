@@ -8,7 +8,6 @@ A narrow network that starts from nothing learns sooner by AdamW and from more, 
 """
 
 import hashlib
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -53,14 +52,7 @@ FORGETTING, MOMENTUM, EPSILON = 0.9, 0.9, 1.0
 training of InceptionV3."""
 HELD = 0.2
 DYES = 0.1
-
-
-class Optimizers(StrEnum):
-    """What moves the weights."""
-
-    RMSPROP = "rmsprop"
-    ADAMW = "adamw"
-
+OPTIMISERS = "rmsprop", "adamw"
 
 Marker = Annotated[str, Option(help="Which marker's labels to learn, as `histoserve label` was told.")]
 Labels = Annotated[Path, Option(help="Folder of `histoserve label`; only tiles that were accepted train.")]
@@ -79,9 +71,7 @@ Crop = Annotated[
     int,
     Option(min=LEAST_CROP_PX, max=CROP_PX, help="px of a crop's side; smaller ones cost less and show fewer cells."),
 ]
-Recipe = Annotated[
-    Optimizers, Option(help="rmsprop: the document's, the rate falls by and by; adamw: it rises and falls once.")
-]
+Optimiser = Annotated[str, Option(help="rmsprop, the document's, whose rate falls by and by, or adamw, one cycle.")]
 Dyes = Annotated[float, Option(min=0, max=1, help="By how much colours are varied.")]
 Held = Annotated[float, Option(min=0.01, max=0.9, help="Part of the tiles, whole slides, that chooses the epoch.")]
 
@@ -119,7 +109,7 @@ def train(
     steps: Steps = STEPS,
     patience: Patience = PATIENCE,
     rate: Rate = RATE,
-    optimizer: Recipe = Optimizers.RMSPROP,
+    optimiser: Optimiser = "rmsprop",
     crop: Crop = CROP_PX,
     dyes: Dyes = DYES,
     held: Held = HELD,
@@ -129,6 +119,8 @@ def train(
     name = marker.lower()
     if not MARKER.fullmatch(name):
         raise ValueError(f"--marker {marker!r} cannot be the name of a model: letters, digits and hyphens are wanted")
+    if optimiser not in OPTIMISERS:
+        raise ValueError(f"no optimiser is called {optimiser!r}; there are: {', '.join(OPTIMISERS)}")
     console = Console(highlight=False, soft_wrap=True)
     parts = parts_of(labels, marker, held, seed)
     torch.manual_seed(seed)
@@ -150,13 +142,13 @@ def train(
         loss=loss,
         score=partial(figures, tiles=parts.held),
         rate=rate,
-        recipe=one_cycle if optimizer is Optimizers.ADAMW else partial(falling, every=DECAY_EPOCHS * batches.steps),
+        recipe=one_cycle if optimiser == "adamw" else partial(falling, every=DECAY_EPOCHS * batches.steps),
         patience=patience,
         made_of={"marker": marker, "seed": seed, "channels": channels, "batch": size, "dyes": dyes, "held": held}
         | {
             "patience": patience,
             "crop": crop,
-            "optimizer": optimizer.value,
+            "optimiser": optimiser,
             "tiles": digest_of(parts),
             "weights": sha256_of(weights) if weights else None,
         },

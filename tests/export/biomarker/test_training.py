@@ -289,6 +289,7 @@ def test_with_other_labels_it_is_another_training(labels: Path, tmp_path: Path) 
         ({"marker": "../ki67"}, "cannot be the name of a model"),
         ({"marker": "er"}, "holds no tile of 'er'"),
         ({"batch": 1}, "two crops or more are wanted"),
+        ({"optimiser": "adam"}, "no optimiser is called 'adam'; there are: rmsprop, adamw"),
         ({"weights": Path("none.pth")}, r"no weights at none\.pth"),
         ({"labels": Path("nowhere")}, "nowhere"),
     ],
