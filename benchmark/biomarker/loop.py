@@ -35,6 +35,9 @@ LEARNS = ("--optimiser", "adamw", "--crop", "256")
 
 WIDTH = 140
 
+LEARNED = tuple(sorted(MARKERS, key=lambda marker: marker != "er"))
+"""Markers in the order in which they are learned: the sign of ER is learned soonest from nothing."""
+
 TRIED = "ki67"
 """Of which labels are made in other ways too, if it is among the markers."""
 
@@ -53,7 +56,9 @@ def run(plan: Plan, reader: str, reader_of: ReaderOf, console: Console) -> int:
         markers = plan.markers_of(way)
         side_by_side(partial(label_marker, plan, way, reader_of, say), markers)
         say(f"{way.name}: labelled")
-        side_by_side(partial(train_marker, plan, way), markers)
+        # The first starts from nothing, the others from it: there are no weights of ImageNet here.
+        train_marker(plan, way, markers[0])
+        side_by_side(partial(train_marker, plan, way), markers[1:])
         say(f"{way.name}: trained")
     side_by_side(partial(draw_unseen, plan), plan.unseen)
     say(f"{plan.scored} unseen slides: drawn")
@@ -124,7 +129,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("-o", dest="folder", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True, help="repository with the models of biomarker")
     parser.add_argument("--reader", choices=list(READERS), default="true-cells")
-    parser.add_argument("--markers", default=",".join(MARKERS))
+    parser.add_argument("--markers", default=",".join(LEARNED), help="the network of the first starts from nothing")
     parser.add_argument("--training", type=int, default=TRAINING, help="pairs a marker")
     parser.add_argument("--scored", type=int, default=SCORED, help="unseen slides")
     parser.add_argument("--size", type=int, default=SIZE, help="px of a training H&E's side")
@@ -134,9 +139,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-others", action="store_true", help="only labels as they should be")
     parser.add_argument("--width", type=float, default=0.2)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=0.004)
-    parser.add_argument("--patience", type=int, default=8)
+    parser.add_argument("--patience", type=int, default=30)
     said = parser.parse_args(arguments)
     try:
         plan = plan_of(said)

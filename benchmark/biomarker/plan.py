@@ -78,6 +78,11 @@ class Plan:
         """Training set of a marker: each has its own, so that they can be made side by side."""
         return self.part("labels", way) / marker
 
+    @property
+    def first(self) -> str:
+        """The marker whose network starts from nothing; the others start from its weights."""
+        return self.markers[0]
+
     def bind(self) -> None:
         """To its folder, which holds what this plan made. Raises ValueError if that was another one."""
         # More slides may be scored at any time.

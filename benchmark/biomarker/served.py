@@ -18,7 +18,9 @@ def train_marker(plan: Plan, way: Way, marker: str) -> None:
     weights = weights_of(plan, way, marker)
     if not (weights / WEIGHTS).exists():
         labels = plan.labels(way, marker)
-        _histoserve("train", PIPELINE, "--marker", marker, "--labels", labels, "-o", weights, *plan.options, threads=1)
+        start = [] if marker == plan.first else ["--weights", weights_of(plan, USUAL, plan.first) / WEIGHTS]
+        options = ["--marker", marker, "--labels", labels, "-o", weights, *start, *plan.options]
+        _histoserve("train", PIPELINE, *options, threads=1)
 
 
 def weights_of(plan: Plan, way: Way, marker: str) -> Path:
