@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from histoserve.benchmark.biomarker.plan import Plan, Way
+from histoserve.benchmark.biomarker.plan import USUAL, Plan, Way
 from histoserve.benchmark.biomarker.repository import PIPELINE, repository_for
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
 
