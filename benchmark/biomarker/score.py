@@ -1,11 +1,12 @@
 """The readings of unseen slides beside their true cells."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoserve.benchmark.biomarker.by_hand import Read, fitted
+from histoserve.benchmark.biomarker.by_hand import features, fitted
 from histoserve.benchmark.biomarker.figures import Truth, highest
 from histoserve.benchmark.biomarker.plan import USUAL, Plan, Way
 from histoserve.benchmark.biomarker.served import result
@@ -14,6 +15,7 @@ from histoserve.benchmark.biomarker.true_cells import true_readings
 from histoserve.client.grid import Rectangle
 from histoserve.client.labels.cut import picture_of
 from histoserve.client.registration.register import one_thread
+from histoserve.client.replace import replace_file
 from histoserve.client.results.layers import Grid
 from histoserve.client.results.layers_json import read_layers
 from histoserve.client.slide import open_slide
@@ -39,7 +41,7 @@ def means(plan: Plan, marker: str) -> NDArray[np.float64]:
 
 
 def truths(plan: Plan) -> dict[str, Truth]:
-    """Of every marker; counted once, as it looks at every cell."""
+    """Of every marker."""
     said = [_true(plan, seed) for seed in plan.unseen]
     return {
         marker: Truth(
@@ -53,28 +55,38 @@ def by_hand(plan: Plan, marker: str) -> NDArray[np.float64]:
     """(slides,): hand-made features, fitted on the same accepted tiles, by the same rule."""
     with one_thread():
         read = fitted(parts_of(plan.labels(USUAL, marker), marker, HELD, SEED).seen)
-        return np.array([highest(_read(plan, seed, read)) for seed in plan.unseen])
+        return np.array([highest(read(np.load(_features_file(plan, seed)))) for seed in plan.unseen])
 
 
-def _read(plan: Plan, seed: int, read: Read) -> NDArray[np.float64]:
-    with open_slide(plan.he(seed)) as slide:
-        return read(picture_of(slide, region, TILE_PX) for region in _regions(plan, seed))
+def measure(plan: Plan, seed: int) -> None:
+    """Keeps what every marker is scored by: a slide's true cells and the hand-made features of its served tiles."""
+    regions = _regions(plan, seed)
+    file = _true_file(plan, seed)
+    if not file.exists() or json.loads(file.read_text())["regions"] != [list(each) for each in regions]:
+        drawn = unseen(plan, seed)
+        ratios: dict[str, float | None] = dict(drawn.facts["ratios"])  # type: ignore[call-overload]
+        tiles = true_readings(drawn.section, regions)
+        known = [[None if np.isnan(each) else float(each) for each in row] for row in tiles]
+        with one_thread(), open_slide(plan.he(seed)) as slide:
+            np.save(_features_file(plan, seed), features(picture_of(slide, each, TILE_PX) for each in regions))
+        # Last, as it says what the features are of too.
+        replace_file(file, json.dumps({"regions": regions, "ratios": ratios, "tiles": known}).encode())
 
 
 def _true(plan: Plan, seed: int) -> tuple[dict[str, float], dict[str, float]]:
     """By marker: of the slide's cells, and of its highest tiles among those that were served."""
-    file, regions = plan.slides / f"{seed}-true.json", _regions(plan, seed)
-    said = json.loads(file.read_text()) if file.exists() else {}
-    if said.get("regions") != [list(each) for each in regions]:
-        drawn = unseen(plan, seed)
-        tiles = true_readings(drawn.section, regions)
-        ratios: dict[str, float | None] = dict(drawn.facts["ratios"])  # type: ignore[call-overload]
-        known = [[None if np.isnan(each) else float(each) for each in row] for row in tiles]
-        said = {"regions": regions, "ratios": ratios, "tiles": known}
-        file.write_text(json.dumps(said))
+    said = json.loads(_true_file(plan, seed).read_text())
     tiles = np.array(said["tiles"], np.float64)
     cells = {name: np.nan if ratio is None else ratio for name, ratio in said["ratios"].items()}
     return cells, {name: highest(tiles[:, column]) for column, name in enumerate(MARKERS)}
+
+
+def _true_file(plan: Plan, seed: int) -> Path:
+    return plan.slides / f"{seed}-true.json"
+
+
+def _features_file(plan: Plan, seed: int) -> Path:
+    return plan.slides / f"{seed}-features.npy"
 
 
 def _regions(plan: Plan, seed: int) -> list[Rectangle]:

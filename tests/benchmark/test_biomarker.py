@@ -8,7 +8,7 @@ import pytest
 from biomarker_repository import REPOSITORY, put_network
 
 from histoserve.benchmark.biomarker import loop
-from histoserve.benchmark.biomarker.by_hand import fitted
+from histoserve.benchmark.biomarker.by_hand import features, fitted
 from histoserve.benchmark.biomarker.figures import Truth, compared, fails, highest
 from histoserve.benchmark.biomarker.labels import shifted
 from histoserve.benchmark.biomarker.plan import OTHERS, USUAL, Plan
@@ -108,12 +108,12 @@ class Grey:
 
 def test_hand_made_features_learn_what_texture_tells() -> None:
     read = fitted([Grey(value) for value in np.linspace(0, 1, 21).tolist()])  # type: ignore[misc]
-    assert read([Grey(0.2).image(), Grey(0.8).image()]) == pytest.approx([0.2, 0.8], abs=0.12)
+    assert read(features([Grey(0.2).image(), Grey(0.8).image()])) == pytest.approx([0.2, 0.8], abs=0.12)
 
 
 def test_of_readings_that_hardly_differ_only_their_mean_is_learned() -> None:
     read = fitted([Grey(0.30), Grey(0.36)])  # type: ignore[list-item]
-    assert read([Grey(0.9).image()]).tolist() == pytest.approx([0.33])
+    assert read(features([Grey(0.9).image()])).tolist() == pytest.approx([0.33])
 
 
 def test_a_repository_serves_the_markers_of_a_run(tmp_path: Path) -> None:
