@@ -77,8 +77,13 @@ Held = Annotated[float, Option(min=0.01, max=0.9, help="Part of the tiles, whole
 
 
 def loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """Of tumour, and of the readings where there is some."""
     image, reading = batch
-    return nn.functional.binary_cross_entropy_with_logits(network(standardised(image)), reading)
+    found, there = network(standardised(image)), ~reading.isnan()
+    wanted = torch.stack([reading.nan_to_num(), there.float()], 1)
+    weight = torch.stack([there.float(), torch.ones_like(reading)], 1)
+    wrong = nn.functional.binary_cross_entropy_with_logits(found, wanted, weight, reduction="sum")
+    return wrong / len(reading)
 
 
 def falling(network: nn.Module, rate: float, steps: int, *, every: int) -> tuple[Optimizer, LRScheduler]:
