@@ -13,14 +13,14 @@ from histoserve.benchmark.biomarker.served import result
 from histoserve.benchmark.biomarker.slides import unseen
 from histoserve.benchmark.biomarker.true_cells import true_readings
 from histoserve.client.grid import Rectangle
-from histoserve.client.labels.cut import picture_of
+from histoserve.client.labels.cut import picture_of, tiles_of
 from histoserve.client.registration.register import one_thread
 from histoserve.client.replace import replace_file
 from histoserve.client.results.layers import Grid
 from histoserve.client.results.layers_json import read_layers
-from histoserve.client.slide import open_slide
+from histoserve.client.slide import Slide, open_slide
 from histoserve.export.biomarker.labelled import parts_of
-from histoserve.export.biomarker.network import TILE_PX
+from histoserve.export.biomarker.network import MPP, TILE_PX
 from histoserve.phantom.biomarker.markers import MARKERS
 
 LAYERS = "layers.json"
@@ -36,8 +36,10 @@ def readings(plan: Plan, way: Way, marker: str) -> NDArray[np.float64]:
 
 
 def means(plan: Plan, marker: str) -> NDArray[np.float64]:
-    """(slides,): of all tiles as served, in place of the highest."""
-    return np.array([_grid(plan, seed, marker).mean() for seed in plan.unseen])
+    """(slides,): of all tiles as served, in place of the highest; NaN for none."""
+    return np.array(
+        [highest(tiles, max(len(tiles), 1)) for tiles in (_tiles(plan, seed, marker) for seed in plan.unseen)]
+    )
 
 
 def truths(plan: Plan) -> dict[str, Truth]:
@@ -59,22 +61,23 @@ def by_hand(plan: Plan, marker: str) -> NDArray[np.float64]:
 
 
 def measure(plan: Plan, seed: int) -> None:
-    """Keeps what every marker is scored by: a slide's true cells and the hand-made features of its served tiles."""
-    regions = _regions(plan, seed)
+    """Keeps what every marker is scored by: a slide's true cells, and the hand-made features of its tiles."""
     file = _true_file(plan, seed)
-    if not file.exists() or json.loads(file.read_text())["regions"] != [list(each) for each in regions]:
-        drawn = unseen(plan, seed)
-        ratios: dict[str, float | None] = dict(drawn.facts["ratios"])  # type: ignore[call-overload]
-        tiles = true_readings(drawn.section, regions)
-        known = [[None if np.isnan(each) else float(each) for each in row] for row in tiles]
-        with one_thread(), open_slide(plan.he(seed)) as slide:
-            np.save(_features_file(plan, seed), features(picture_of(slide, each, TILE_PX) for each in regions))
-        # Last, as it says what the features are of too.
-        replace_file(file, json.dumps({"regions": regions, "ratios": ratios, "tiles": known}).encode())
+    if file.exists():
+        return
+    drawn = unseen(plan, seed)
+    ratios: dict[str, float | None] = dict(drawn.facts["ratios"])  # type: ignore[call-overload]
+    with one_thread(), open_slide(plan.he(seed)) as slide:
+        regions = _regions(plan, slide)
+        np.save(_features_file(plan, seed), features(picture_of(slide, each, TILE_PX) for each in regions))
+    tiles = true_readings(drawn.section, regions)
+    known = [[None if np.isnan(each) else float(each) for each in row] for row in tiles]
+    # Last, as it says that the features are there too.
+    replace_file(file, json.dumps({"ratios": ratios, "tiles": known}).encode())
 
 
 def _true(plan: Plan, seed: int) -> tuple[dict[str, float], dict[str, float]]:
-    """By marker: of the slide's cells, and of its highest tiles among those that were served."""
+    """By marker: of the slide's cells, and of its highest tiles."""
     said = json.loads(_true_file(plan, seed).read_text())
     tiles = np.array(said["tiles"], np.float64)
     cells = {name: np.nan if ratio is None else ratio for name, ratio in said["ratios"].items()}
@@ -89,23 +92,14 @@ def _features_file(plan: Plan, seed: int) -> Path:
     return plan.slides / f"{seed}-features.npy"
 
 
-def _regions(plan: Plan, seed: int) -> list[Rectangle]:
-    """Of the tiles that were served, level-0 px."""
-    grid = _layer(plan, seed, plan.markers[0])
-    x, y, width, height = grid.l0_first
-    places = np.argwhere(np.isfinite(grid.values)).tolist()
-    return [(round(x + column * width), round(y + row * height), round(width), round(height)) for row, column in places]
+def _regions(plan: Plan, slide: Slide) -> list[Rectangle]:
+    """Of all tiles with tissue on them, level-0 px, whether the networks see tumour there or not."""
+    return tiles_of(slide, plan.mpp, TILE_PX, MPP)
 
 
-def _grid(plan: Plan, seed: int, marker: str) -> NDArray[np.float64]:
-    values = _layer(plan, seed, marker).values
-    return values[np.isfinite(values)].astype(np.float64)
-
-
-def _layer(plan: Plan, seed: int, marker: str) -> Grid:
-    """Raises ValueError for a slide without any tile, of which nothing was read."""
+def _tiles(plan: Plan, seed: int, marker: str) -> NDArray[np.float64]:
+    """(tiles,): what was read of those that show tumour."""
     layers = read_layers(result(plan, USUAL, seed) / LAYERS).layers
-    found = [each for each in layers if isinstance(each, Grid) and each.title == marker]
-    if not found:
-        raise ValueError(f"unseen slide {seed} has no tile with tissue: give another folder, and a larger --size")
-    return found[0]
+    found = [each.values for each in layers if isinstance(each, Grid) and each.title == marker]
+    values = np.concatenate([np.empty(0), *(each.ravel() for each in found)])
+    return values[np.isfinite(values)].astype(np.float64)

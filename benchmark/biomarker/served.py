@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from torch import Tensor
+
 from histoserve.benchmark.biomarker.plan import USUAL, Plan, Way
 from histoserve.benchmark.biomarker.repository import PIPELINE, repository_for
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
+from histoserve.export.weight_file import save_with_score, score_of, trained_on_of, weights_from_file
 
 WEIGHTS = f"{PIPELINE}.pt"
 """As `train` leaves them, once it is done."""
@@ -28,6 +31,21 @@ def weights_of(plan: Plan, way: Way, marker: str) -> Path:
     return plan.part("weights", way) / marker
 
 
+def joined_weights(plan: Plan, way: Way) -> Path:
+    """A file of all markers, of what was trained of each by itself, with what they reached."""
+    path = plan.part("weights", way) / WEIGHTS
+    weights: dict[str, Tensor] = {}
+    score: dict[str, float] = {}
+    trained_on = None
+    for marker in plan.markers_of(way):
+        own = weights_of(plan, way, marker) / WEIGHTS
+        weights |= weights_from_file(own)
+        score |= score_of(own) or {}
+        trained_on = trained_on_of(own)
+    save_with_score(weights, path, score, trained_on)
+    return path
+
+
 def analyse(plan: Plan, way: Way) -> None:
     """Every unseen slide; what is there already, of the same networks, stays. Raises ValueError."""
     slides = [plan.he(seed) for seed in plan.unseen]
@@ -35,9 +53,7 @@ def analyse(plan: Plan, way: Way) -> None:
     if all((result(plan, way, seed) / "result.json").exists() for seed in plan.unseen):
         return
     repository_for(plan.markers_of(way), plan.models, repository)
-    for marker in plan.markers_of(way):
-        weights = weights_of(plan, way, marker) / WEIGHTS
-        _histoserve("export", PIPELINE, "--weights", weights, "--repository", repository)
+    _histoserve("export", PIPELINE, "--weights", joined_weights(plan, way), "--repository", repository)
     try:
         with LocalTriton(repository) as server:
             _histoserve("analyze", *slides, "--pipeline", PIPELINE, "-o", results, "--server", server.grpc, "--quiet")
