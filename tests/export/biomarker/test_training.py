@@ -21,7 +21,7 @@ from histoserve.export.biomarker.crops import crop
 from histoserve.export.biomarker.labelled import LabelledTile, Parts, parts_of
 from histoserve.export.biomarker.memory import BATCH, CROP_BYTES, batch_that_fits, free_bytes
 from histoserve.export.biomarker.network import BiomarkerNetwork, by_marker, together
-from histoserve.export.biomarker.train import RATE, falling, network_to_train, train
+from histoserve.export.biomarker.train import RATE, falling, loss, network_to_train, train
 from histoserve.export.biomarker.validation import figures, spearman
 from histoserve.export.weight_file import score_of, weights_from_file
 
@@ -70,6 +70,52 @@ def test_only_accepted_tiles_train_and_no_slide_is_on_both_sides(labels: Path) -
     assert not (names[0] | names[1]) & {"0001/0001_he.png", "0002/0002_he.png"}
     assert not {name[:4] for name in names[0]} & {name[:4] for name in names[1]}
     assert {each.reading for each in (*parts.seen, *parts.held)} == set(READINGS)
+
+
+def test_tiles_without_tumour_teach_that_there_is_none_and_no_reading(labels: Path) -> None:
+    add_pair(labels, 4, (None, 0.5, None, 0.5), tile_px=TILE_PX, off=(3,), without_tumour=(1,))
+    decide_all(labels, Decision.ACCEPT)
+
+    parts = parts_of(labels, "ki67", 0.3, seed=0)
+
+    tiles = [*parts.seen, *parts.held]
+    # What was dropped for another reason teaches nothing.
+    assert [each.path.parent.name + each.path.name[:4] for each in tiles if np.isnan(each.reading)] == ["00040001"]
+    assert len(tiles) == 15 + 3
+    in_held = {each.path.parent.name for each in parts.held}
+    assert not in_held & {each.path.parent.name for each in parts.seen}
+
+
+class Says(BiomarkerNetwork):
+    """The same of every crop."""
+
+    def __init__(self, reading: float, tumour: float) -> None:
+        super().__init__(WIDTH)
+        self.says = torch.logit(torch.tensor([[reading, tumour]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.says.expand(len(x), 2)
+
+
+def test_the_loss_of_a_crop_without_tumour_is_that_of_tumour_alone() -> None:
+    nothing = torch.zeros((2, 8, 8, 3), dtype=torch.uint8)
+    with_tumour, without = torch.tensor([0.25, 0.25]), torch.tensor([torch.nan, torch.nan])
+    entropy = -(0.25 * np.log(0.5) + 0.75 * np.log(0.5))
+
+    assert float(loss(Says(0.5, 0.9), (nothing, with_tumour))) == pytest.approx(entropy - np.log(0.9), abs=1e-5)
+    assert float(loss(Says(0.5, 0.9), (nothing, without))) == pytest.approx(-np.log(0.1), abs=1e-5)
+    assert float(loss(Says(0.1, 0.9), (nothing, without))) == pytest.approx(-np.log(0.1), abs=1e-5)
+
+
+def test_figures_of_tiles_without_tumour_are_those_of_tumour_alone(tmp_path: Path) -> None:
+    tiles = [tile(tmp_path / f"{n}.png", (90, 80, 70), reading) for n, reading in enumerate((0.4, float("nan")))]
+
+    found = figures(Says(0.5, 0.75), tiles)
+
+    entropy = -np.log(0.5) - np.log(0.75) - np.log(0.25)
+    assert found["minus loss"] == pytest.approx(-entropy / 2, abs=1e-5)
+    assert (found["mean absolute error"], found["tumour"]) == (pytest.approx(0.1, abs=1e-6), 0.5)
+    assert figures(Says(0.5, 0.75), tiles[1:])["mean absolute error"] == 0
 
 
 @pytest.mark.parametrize(
