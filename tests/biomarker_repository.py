@@ -1,8 +1,6 @@
 """Biomarker's models with tiny graphs in the place of the networks: a tile's readings are its mean colours, in 0-1.
 
 Tumour is what is not green.
-
-They wait in `biomarker_models` for trained networks, with which they go to `model_repository`.
 """
 
 import shutil
@@ -12,7 +10,7 @@ import numpy as np
 from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 
-REPOSITORY = Path(__file__).with_name("biomarker_models")
+REPOSITORY = Path(__file__).parents[1] / "model_repository"
 TILE_PX, MPP = 1024, 0.3
 MARKERS = ("Ki67", "ER", "PR", "HER2")
 COLOURS = {"Ki67": (1, 0, 0), "ER": (0, 1, 0), "PR": (0, 0, 1), "HER2": (0.5, 0.5, 0)}
@@ -30,9 +28,8 @@ parameters { key: "mpp" value { string_value: "0.3" } }
 def stages(folder: Path) -> Path:
     """A copy of biomarker's models in `folder`, without the networks."""
     for model in REPOSITORY.glob("biomarker_*"):
-        shutil.copytree(
-            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
-        )
+        if not model.name.endswith("_network"):
+            shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
