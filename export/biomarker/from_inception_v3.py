@@ -1,4 +1,6 @@
-"""What `histoserve export biomarker --from inception_v3 ki67.pth` serves: torchvision's InceptionV3, of one answer or two.
+"""What `histoserve export biomarker --from inception_v3 ki67.pth` serves: an InceptionV3 of one answer or two.
+
+Its layers have the names of torchvision's.
 
 Trained with `num_classes=1` on a marker's readings, whose sigmoid is one, of crops of 512 px at 0.3 µm/px. It was never
 asked where tumour is, so it has it everywhere; with `num_classes=2` the second answer tells, as of our own. The file's

@@ -147,7 +147,7 @@ def test_an_inception_v3_of_one_answer_sees_tumour_everywhere_as_it_was_never_as
     tiles = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), np.uint8))
 
     found, whole = (
-        served_of("inception_v3", each, tmp_path / "er.pth", "biomarker").module(tiles) for each in (one, state)
+        served_of("inception_v3", each, tmp_path / "er.pth", "biomarker").module.eval()(tiles) for each in (one, state)
     )
 
     torch.testing.assert_close(found[0], whole[0])
