@@ -1,9 +1,10 @@
 """Batches of one size: where a network is compiled for so many rows, decode fills up with empty ones.
 
     decode ─ IMAGE, 3 and 13 empty ones ─▶ network of 16 rows ─ 16 ─▶ stage: the first 3, as many as DECODER has
+    select ─ PEAK_MAP likewise ─▶ encoder ─▶ pool: those that PEAK_INDEX names
 
 A GPU chooses its kernels by the shape of a batch; with one shape a row does not depend on those beside it. Asked for by
-the parameter `padded_to` of both stages' configs, which `histoserve export --tensorrt` names.
+the parameter `padded_to` of the stages' configs, which `histoserve export --tensorrt` names.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 PARAMETER = "padded_to"
-IMAGE, DECODER = "IMAGE", "DECODER"
+DECODER = "DECODER"
+BATCHES = ("IMAGE", "PEAK_MAP")
+"""Outputs of stages that are a network's batch."""
 
 
 def padded_to(config: Mapping[str, Any]) -> int:
@@ -25,14 +28,17 @@ def padded_to(config: Mapping[str, Any]) -> int:
 
 
 def padded(outputs: dict[str, NDArray], rows: int) -> dict[str, NDArray]:
-    """With as many rows of IMAGE as `rows`; ValueError for more than these."""
-    image = outputs.get(IMAGE)
-    if not rows or image is None or len(image) == rows:
-        return outputs
-    if len(image) > rows:
-        raise ValueError(f"{len(image)} windows, and the network takes {rows}: send them in several requests")
-    empty = np.zeros((rows - len(image), *image.shape[1:]), image.dtype)
-    return {**outputs, IMAGE: np.concatenate([image, empty])}
+    """With as many rows of a batch as `rows`; ValueError for more than these."""
+    full = {name: _filled_up(name, outputs[name], rows) for name in BATCHES if rows and name in outputs}
+    return {**outputs, **full}
+
+
+def _filled_up(name: str, batch: NDArray, rows: int) -> NDArray:
+    if len(batch) > rows:
+        raise ValueError(f"{len(batch)} rows of {name}, and the network takes {rows} at a time")
+    if len(batch) == rows:
+        return batch
+    return np.concatenate([batch, np.zeros((rows - len(batch), *batch.shape[1:]), batch.dtype)])
 
 
 def without_padding(inputs: dict[str, NDArray], rows: int) -> dict[str, NDArray]:

@@ -3,8 +3,8 @@
     graph, config ─▶ config.pbtxt           onnxruntime: TensorRT, CUDA for what it leaves, engines kept on a volume
                   ╰▶ configs/tensorrt.pbtxt tensorrt: a plan a kind of GPU (tritonserver --model-config-name=tensorrt)
 
-One shape alone, so that a row does not depend on those beside it: `padded_to` in the configs of the stages around fills
-batches up. TF32 is off: for CUDA here, for TensorRT by NVIDIA_TF32_OVERRIDE=0, which ONNX Runtime has no option for.
+One shape alone, so that a row does not depend on those beside it: the stages around fill batches up. TF32 is off: for
+CUDA here, for TensorRT by NVIDIA_TF32_OVERRIDE=0, which ONNX Runtime has no option for.
 """
 
 import re
@@ -14,9 +14,6 @@ from pathlib import Path
 import onnx
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
-from histoserve.ensemble.padding import PARAMETER
-from histoserve.export.config import GraphDoesNotFit, read_config
-
 CACHE = "/engines"
 """Where a volume is expected: an engine takes minutes to build, and a timing cache makes the next one quicker."""
 MARK = "tensorrt"
@@ -24,7 +21,7 @@ MARK = "tensorrt"
 HEURISTIC = "1"
 """Of `cudnn_conv_algo_search`, which the C++ backend takes from the model's own parameters alone, else exhaustive."""
 CONFIGS, NAME = "configs", "tensorrt.pbtxt"
-PLAN = re.compile(r"(?P<graph>[0-9a-f]{16})-sm(?P<capability>\d+\.\d+)-trt(?P<version>[0-9.]+)\.plan")
+PLAN = re.compile(r"(?P<graph>[0-9a-f]{16})-sm(?P<capability>\d+\.\d+)-trt(?P<version>[0-9.]+)-rows(?P<rows>\d+)\.plan")
 
 
 def shapes_of(graph: onnx.ModelProto, rows: int, side: int) -> dict[str, tuple[int, ...]]:
@@ -100,45 +97,32 @@ def of_plans(config: ModelConfig, plans: Mapping[str, str]) -> ModelConfig:
     return result
 
 
-def plan_name(graph: str, capability: str, version: str) -> str:
-    """Of the graph of this sha256, built on a GPU of this compute capability by this version of TensorRT."""
-    return f"{graph[:16]}-sm{capability}-trt{version}.plan"
+def plan_name(graph: str, capability: str, version: str, rows: int) -> str:
+    """Of the graph of this sha256 for `rows`, built by this TensorRT on a GPU of this compute capability."""
+    return f"{graph[:16]}-sm{capability}-trt{version}-rows{rows}.plan"
 
 
-def plans_in(folder: Path, graph: str) -> dict[str, str]:
-    """Plans of the graph of this sha256, by compute capability; ValueError for those of two versions of TensorRT."""
+def plans_in(folder: Path, graph: str, rows: int) -> dict[str, str]:
+    """Plans of the graph of this sha256 for `rows`, by compute capability; ValueError for those of two versions of
+    TensorRT.
+    """
     found: dict[str, str] = {}
     for path in sorted(folder.glob("*.plan")):
         said = PLAN.fullmatch(path.name)
-        if said and said["graph"] == graph[:16]:
+        if said and said["graph"] == graph[:16] and int(said["rows"]) == rows:
             other = found.setdefault(said["capability"], path.name)
             if other != path.name:
                 raise ValueError(f"{folder} has {other} and {path.name}: a server has one TensorRT, take one out")
     return found
 
 
-def require_plan(folder: Path, graph: str, capability: str, version: str) -> Path:
-    """ValueError, naming what there is, for a plan of another graph, kind of GPU, or version of TensorRT."""
-    path = folder / plan_name(graph, capability, version)
+def require_plan(folder: Path, graph: str, capability: str, version: str, rows: int) -> Path:
+    """ValueError, naming what there is, for a plan of another graph, kind of GPU, version of TensorRT, or batch."""
+    path = folder / plan_name(graph, capability, version, rows)
     if not path.is_file():
         known = ", ".join(each.name for each in sorted(folder.glob("*.plan"))) or "none"
         raise ValueError(
-            f"no plan of graph {graph[:16]} for a GPU of compute capability {capability} and TensorRT {version} in"
-            f" {folder}; there are: {known}. Build it on that GPU: python -m histoserve.export.plan"
+            f"no plan of graph {graph[:16]} for {rows} rows, a GPU of compute capability {capability} and TensorRT"
+            f" {version} in {folder}; there are: {known}. Build it on that GPU: python -m histoserve.export.plan"
         )
     return path
-
-
-def require_padding(config: ModelConfig, repository: Path) -> None:
-    """GraphDoesNotFit unless all stages around the model fill batches up to the rows that it is compiled for."""
-    rows, pipeline = config.max_batch_size, config.name.partition("_")[0]
-    for path in sorted(repository.glob(f"{pipeline}_*/config.pbtxt")):
-        stage = read_config(path.parent)
-        names = {tensor.name for tensor in stage.input}
-        makes, takes = any(t.name == "IMAGE" for t in stage.output), "DECODER" in names
-        said = stage.parameters[PARAMETER].string_value if PARAMETER in stage.parameters else "none"
-        if stage.backend == "python" and (makes or takes) and said != str(rows):
-            raise GraphDoesNotFit(
-                f"{stage.name} has {PARAMETER} {said}, and {config.name} is compiled for {rows} rows: put"
-                f' parameters {{ key: "{PARAMETER}" value {{ string_value: "{rows}" }} }} into {path}'
-            )

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from histoserve.export.around import of_one_shape
 from histoserve.export.deployment import VERSIONS
 from histoserve.export.engines import side_of
 from histoserve.export.foreign import foreign
@@ -79,8 +80,7 @@ def export(
         found[served.model] = Found(parity[served.model], strayed.get(served.model, {}), runtimes, golden)
     planned = with_passports(target, planned, found)
     if tensorrt:
-        tiled = {served.model for served, _ in exported if served.stamped}
-        planned = [with_tensorrt(target, each) if each.model in tiled else each for each in planned]
+        planned = [with_tensorrt(target, each) if of_one_shape(each.config, target) else each for each in planned]
     refused = target.samefile(INSTALLED) and not replace
     for change in planned:
         for line in found[change.model].lines(change.model):

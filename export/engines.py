@@ -57,6 +57,19 @@ def graph_files(repository: Path) -> Iterator[tuple[str, Path, int]]:
         yield config.name, path, config.max_batch_size
 
 
+def graph_of(model: str, repository: Path) -> Path:
+    """Of the version that is served; ValueError for a model that is not there or has none."""
+    folder = repository / model
+    if not (folder / "config.pbtxt").is_file():
+        known = ", ".join(sorted(path.parents[1].name for path in repository.glob(f"*/1/{GRAPH}"))) or "none"
+        raise ValueError(f"no model {model} in {repository}; those with a graph there: {known}")
+    config = read_config(folder)
+    path = folder / str(served_version(config)) / GRAPH
+    if not path.is_file():
+        raise ValueError(f"{model} has no graph at {path}: it is a stage, or was not exported yet")
+    return path
+
+
 def graph_from_file(path: Path) -> onnx.ModelProto:
     """ValueError for a file that holds none, or a damaged one."""
     try:

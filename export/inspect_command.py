@@ -9,8 +9,7 @@ from rich.table import Table
 
 from histoserve.ensemble.passport import FILE, require_own_graph
 from histoserve.export.config import read_config
-from histoserve.export.deployment import GRAPH, served_version
-from histoserve.export.engines import graph_from_file
+from histoserve.export.engines import graph_from_file, graph_of
 from histoserve.export.origin import origin_from_weights, origin_of
 from histoserve.export.passport import Found, passport_of, runtimes_of
 from histoserve.export.repository import INSTALLED
@@ -41,16 +40,3 @@ def passport_in(model: str, repository: Path) -> dict[str, Any]:
     content = path.read_bytes()
     known = origin or origin_from_weights(content, None)
     return passport_of(graph, content, config, repository, known, Found(runtimes=runtimes))
-
-
-def graph_of(model: str, repository: Path) -> Path:
-    """Of the version that is served; ValueError for a model that is not there or has none."""
-    folder = repository / model
-    if not (folder / "config.pbtxt").is_file():
-        known = ", ".join(sorted(path.parents[1].name for path in repository.glob(f"*/1/{GRAPH}"))) or "none"
-        raise ValueError(f"no model {model} in {repository}; those with a graph there: {known}")
-    config = read_config(folder)
-    path = folder / str(served_version(config)) / GRAPH
-    if not path.is_file():
-        raise ValueError(f"{model} has no graph at {path}: it is a stage, or was not exported yet")
-    return path

@@ -17,10 +17,9 @@ from histoserve.export import pipelines
 from histoserve.export.commands import parity_of
 from histoserve.export.config import read_config
 from histoserve.export.deployment import GRAPH
-from histoserve.export.engines import graph_from_file, side_of
+from histoserve.export.engines import graph_from_file, graph_of, side_of
 from histoserve.export.golden_from_onnx import golden_from_onnx
 from histoserve.export.identity import weights_sha256
-from histoserve.export.inspect_command import graph_of
 from histoserve.export.origin import FILE as ORIGIN
 from histoserve.export.origin import origin_from_weights, origin_of
 from histoserve.export.passport import Found, bytes_of, passport_of, precision_of, runtimes_of

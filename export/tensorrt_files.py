@@ -16,9 +16,9 @@ from histoserve.export.accelerated import (
     accelerated,
     of_plans,
     plans_in,
-    require_padding,
     shapes_of,
 )
+from histoserve.export.around import require_padding
 from histoserve.export.config import HEADER
 from histoserve.export.engines import engine_of, side_of
 from histoserve.export.repository import Change
@@ -31,7 +31,7 @@ def with_tensorrt(repository: Path, change: Change, cache: str = CACHE) -> Chang
     graph, version = onnx.load_from_string(change.files[change.graph]), change.graph.parent
     rows, digest = max(change.config.max_batch_size, 1), change.config.parameters["graph_sha256"].string_value
     config = accelerated(change.config, shapes_of(graph, rows, side_of(change.model, repository)), cache)
-    plans = of_plans(change.config, plans_in(version, digest))
+    plans = of_plans(change.config, plans_in(version, digest, rows))
     folder = version.parent
     files = {
         folder / "config.pbtxt": (HEADER + text_format.MessageToString(config)).encode(),

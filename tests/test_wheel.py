@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import cv2
 import pytest
+from fresh_clone import clone, tracked
 
 from histoserve.phantom import write_phantom
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("benchmark", "client", "deploy", "ensemble", "export", "model_repository", "phantom")
 
 pytestmark = pytest.mark.slow
@@ -33,31 +32,23 @@ def run(*command: object, cwd: Path, **variables: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def tracked() -> list[str]:
-    """What git holds: all that a fresh clone has."""
-    return run("git", "ls-files", cwd=ROOT).splitlines()
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory, tracked: list[str]) -> tuple[Path, str]:
+def build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A wheel that was built from the source distribution of a clone, and what building them printed."""
-    clone, made = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("made")
-    for name in filter(lambda name: (ROOT / name).exists(), tracked):
-        (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, clone / name, follow_symlinks=False)
+    made = tmp_path_factory.mktemp("made")
     source = f"import setuptools.build_meta as build; build.build_sdist({str(made)!r})"
-    printed = run(sys.executable, "-c", source, cwd=clone)
+    printed = run(sys.executable, "-c", source, cwd=clone(tmp_path_factory.mktemp("clone")))
     wheel = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--verbose", "--wheel-dir"]
     printed += run(*wheel, made, *made.glob("*.tar.gz"), cwd=made)
     return next(made.glob("*.whl")), printed
 
 
-def test_the_wheel_holds_all_that_git_holds_of_its_packages(build: tuple[Path, str], tracked: list[str]) -> None:
+def test_the_wheel_holds_all_that_git_holds_of_its_packages(build: tuple[Path, str]) -> None:
     with zipfile.ZipFile(build[0]) as wheel:
         held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     links = {f"src/histoserve/{package}" for package in PACKAGES}
-    top = {name.removeprefix("src/") for name in tracked if name.startswith("src/") and name not in links}
-    assert held == top | {f"histoserve/{name}" for name in tracked if name.split("/")[0] in PACKAGES}
+    names = tracked()
+    top = {name.removeprefix("src/") for name in names if name.startswith("src/") and name not in links}
+    assert held == top | {f"histoserve/{name}" for name in names if name.split("/")[0] in PACKAGES}
 
 
 def test_building_warns_of_nothing(build: tuple[Path, str]) -> None:

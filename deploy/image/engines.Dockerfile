@@ -1,4 +1,4 @@
-# Builds TensorRT's engines of the models, in the chart's Job. From the checkout, of the same release as the servers:
+# Builds TensorRT's plans of the models, in the chart's Job. From the checkout, of the same release as the servers:
 #   docker build --file deploy/image/engines.Dockerfile --build-arg TENSORRT=<NVIDIA's TensorRT image, 26.09-py3>@sha256:… .
 ARG TENSORRT
 FROM ${TENSORRT}
@@ -18,4 +18,4 @@ RUN pip install --no-cache-dir --break-system-packages --constraint constraints.
 
 WORKDIR /
 USER 1000:1000
-CMD ["python3", "-I", "-m", "histoserve.export.engine_files", "--repository=/models", "--out=/engines"]
+CMD ["python3", "-I", "-m", "histoserve.export.plan", "--repository=/models", "--out=/engines/models"]

@@ -22,6 +22,7 @@ def peakmap_pool(
     `embedding` (P, L) holds X and `logit` (P, 1) the gated attention a of each map; `peak_index` (types, K) says which
     of them are a type's peaks, −1 for none. Computed in float64 and added up from a type's first peak to its last.
     Another order of a type's peaks changes `POOLED` by its last bit at most; `peakmap_select` gives them in one order.
+    Maps that no index names, as of a batch that was filled up, change nothing.
     Returns `POOLED` float32 (types, L) and `ATTENTION` float32 (types, K), 0 where there is no peak; it sums to 1 for
     each type but for its own rounding, 1e-7. Raises ValueError for shapes that do not fit together, more than `k` peaks
     of a type, an index of no row, a type without any, and numbers that are not finite.

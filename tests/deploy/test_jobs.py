@@ -54,7 +54,9 @@ OF_ARCHIVE: dict[tuple[Any, ...], Any] = {
 OF_ENGINES: dict[tuple[Any, ...], Any] = {
     (*POD, "nodeSelector"): {"nvidia.com/gpu.product": "NVIDIA-L4"},
     (*BOX, "resources", "limits", "nvidia.com/gpu"): 1,
-    (*BOX, "args"): ["--repository=/models", "--out=/engines"],
+    (*BOX, "command"): ["python3", "-I", "-m", "histoserve.export.plan"],
+    (*BOX, "volumeMounts", 0): {"name": "engines", "mountPath": "/engines"},
+    (*POD, "volumes", 0, "persistentVolumeClaim"): {"claimName": "engines"},
 }
 
 
@@ -139,6 +141,7 @@ def test_an_archive_reaches_envoy_whoever_else_may_call() -> None:
         {"archive": {"list": "a b"}},
         {"archive": {"pipelines": ["nuclei,tissue"]}},
         {"engines": {"claim": ""}},
+        {"engines": {"enabled": False, "serve": True, "claim": ""}},
         {"engines": {"image": {"repository": ""}}},
     ],
 )

@@ -15,14 +15,23 @@ def test_pictures_are_filled_up_with_empty_ones() -> None:
     assert result["NETWORK"] is network
 
 
+def test_a_slides_peaks_are_filled_up_and_their_index_stays() -> None:
+    result = padded({"PEAK_MAP": np.ones((2, 4, 1, 1), np.float16), "PEAK_INDEX": np.array([[1, -1], [0, -1]])}, 5)
+    assert (result["PEAK_MAP"].shape, result["PEAK_MAP"].dtype) == ((5, 4, 1, 1), np.float16)
+    assert not result["PEAK_MAP"][2:].any()
+    assert result["PEAK_INDEX"].shape == (2, 2)
+
+
 @pytest.mark.parametrize("rows", [0, 3])
 def test_a_full_batch_and_one_that_may_have_any_size_stay(rows: int) -> None:
-    outputs = {"IMAGE": np.ones((3, 2, 2, 3), np.uint8)}
-    assert padded(outputs, rows) is outputs
+    outputs = {"IMAGE": np.ones((3, 2, 2, 3), np.uint8), "NETWORK": np.ones((3, 1), np.int32)}
+    result = padded(outputs, rows)
+    assert {name: len(each) for name, each in result.items()} == {"IMAGE": 3, "NETWORK": 3}
+    assert result["IMAGE"].all()
 
 
 def test_more_windows_than_the_network_takes_are_refused() -> None:
-    with pytest.raises(ValueError, match="6 windows, and the network takes 5"):
+    with pytest.raises(ValueError, match="6 rows of IMAGE, and the network takes 5"):
         padded({"IMAGE": np.ones((6, 2, 2, 3), np.uint8)}, 5)
 
 

@@ -99,18 +99,20 @@ def test_an_export_writes_both_configs_and_an_engine_and_a_plain_one_takes_them_
     assert (folder / "config.pbtxt").read_bytes() == before
 
 
-def test_a_plan_is_of_one_graph_one_kind_of_gpu_and_one_version(tmp_path: Path) -> None:
-    name = plan_name(SHA, "8.9", "10.16.1.11")
+def test_a_plan_is_of_one_graph_one_kind_of_gpu_one_version_and_one_batch(tmp_path: Path) -> None:
+    name = plan_name(SHA, "8.9", "10.16.1.11", 32)
     (tmp_path / name).write_bytes(b"plan")
-    assert plans_in(tmp_path, SHA) == {"8.9": name}
-    assert require_plan(tmp_path, SHA, "8.9", "10.16.1.11").name == name
-    for wrong in (("0" * 64, "8.9", "10.16.1.11"), (SHA, "9.0", "10.16.1.11"), (SHA, "8.9", "11.4.0.106")):
+    assert plans_in(tmp_path, SHA, 32) == {"8.9": name}
+    assert plans_in(tmp_path, SHA, 16) == {}
+    assert require_plan(tmp_path, SHA, "8.9", "10.16.1.11", 32).name == name
+    right: tuple[str, str, str, int] = (SHA, "8.9", "10.16.1.11", 32)
+    for place, other in enumerate(("0" * 64, "9.0", "11.4.0.106", 16)):
         with pytest.raises(ValueError, match=f"no plan of graph .* there are: {name}") as told:
-            require_plan(tmp_path, *wrong)
+            require_plan(tmp_path, *right[:place], other, *right[place + 1 :])  # type: ignore[arg-type]
         assert "\n" not in str(told.value)
-    (tmp_path / plan_name(SHA, "8.9", "11.4.0.106")).write_bytes(b"plan")
+    (tmp_path / plan_name(SHA, "8.9", "11.4.0.106", 32)).write_bytes(b"plan")
     with pytest.raises(ValueError, match="a server has one TensorRT"):
-        plans_in(tmp_path, SHA)
+        plans_in(tmp_path, SHA, 32)
 
 
 def test_a_plan_is_built_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .part }}
 {{- end }}
 
+{{/* The Job's copy of the models, with plans: another for other models, TensorRT or GPUs. The volume is at /engines. */}}
+{{- define "repository-with-plans" -}}
+/engines/{{ list .Values.models.reference .Values.engines.image .Values.hardware.nodeSelector | toJson | sha256sum | trunc 16 }}
+{{- end }}
+
 {{- define "pod-security" -}}
 runAsNonRoot: true
 runAsUser: 1000
