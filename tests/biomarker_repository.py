@@ -1,6 +1,7 @@
 """Biomarker's models with tiny graphs in the place of the networks: a tile's readings are its mean colours, in 0-1.
 
-Tumour is what is not green.
+Tumour is what is not green. They wait in `biomarker_models` for trained networks, with which they go to
+`model_repository`.
 """
 
 import shutil
@@ -10,7 +11,7 @@ import numpy as np
 from onnx import TensorProto, helper
 from tiny_graphs import graph, tensor
 
-REPOSITORY = Path(__file__).parents[1] / "model_repository"
+REPOSITORY = Path(__file__).with_name("biomarker_models")
 TILE_PX, MPP = 1024, 0.3
 MARKERS = ("Ki67", "ER", "PR", "HER2")
 COLOURS = {"Ki67": (1, 0, 0), "ER": (0, 1, 0), "PR": (0, 0, 1), "HER2": (0.5, 0.5, 0)}
