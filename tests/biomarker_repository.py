@@ -1,6 +1,7 @@
 """Biomarker's models with tiny graphs in the place of the networks: a tile's readings are its mean colours, in 0-1.
 
-They wait in `biomarker_models` for trained networks, with which they go to `model_repository`.
+Tumour is what is not green. They wait in `biomarker_models` for trained networks, with which they go to
+`model_repository`.
 """
 
 import shutil
@@ -19,6 +20,7 @@ CONFIG = """
 backend: "onnxruntime" max_batch_size: 4 dynamic_batching { }
 input { name: "IMAGE" data_type: TYPE_UINT8 dims: [ 1024, 1024, 3 ] }
 output { name: "READING" data_type: TYPE_FP32 dims: [ 1 ] }
+output { name: "TUMOUR" data_type: TYPE_FP32 dims: [ 1 ] }
 output { name: "NETWORK" data_type: TYPE_INT32 dims: [ 1 ] }
 parameters { key: "mpp" value { string_value: "0.3" } }
 """
@@ -27,9 +29,8 @@ parameters { key: "mpp" value { string_value: "0.3" } }
 def stages(folder: Path) -> Path:
     """A copy of biomarker's models in `folder`, without the networks."""
     for model in REPOSITORY.glob("biomarker_*"):
-        shutil.copytree(
-            model, folder / model.name, ignore=shutil.ignore_patterns("*.onnx", "passport.json", "__pycache__")
-        )
+        if not model.name.endswith("_network"):
+            shutil.copytree(model, folder / model.name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -62,16 +63,20 @@ def mean_colour(of: tuple[float, float, float], identity: int) -> bytes:
         helper.make_node("Flatten", ["mean"], ["colour"]),
         helper.make_node("MatMul", ["colour", "weights"], ["sum"]),
         helper.make_node("Clip", ["sum", "least", "most"], ["READING"]),
+        helper.make_node("MatMul", ["colour", "green"], ["greenness"]),
+        helper.make_node("Sub", ["most", "greenness"], ["TUMOUR"]),
         helper.make_node("Shape", ["READING"], ["batch"], start=0, end=1),
         helper.make_node("Concat", ["batch", "one"], ["rows"], axis=0),
         helper.make_node("Expand", ["identity", "rows"], ["NETWORK"]),
     ]
     weights = {
         "weights": np.array([[each / 255] for each in of], np.float32),
+        "green": np.array([[0], [1 / 255], [0]], np.float32),
         "least": np.float32(0),
         "most": np.float32(1),
         "one": np.array([1]),
         "identity": np.array([[identity]], np.int32),
     }
-    outputs = [tensor("READING", TensorProto.FLOAT, "batch", 1), tensor("NETWORK", TensorProto.INT32, "batch", 1)]
+    answers = [tensor(name, TensorProto.FLOAT, "batch", 1) for name in ("READING", "TUMOUR")]
+    outputs = [*answers, tensor("NETWORK", TensorProto.INT32, "batch", 1)]
     return graph(nodes, [tensor("IMAGE", TensorProto.UINT8, "batch", 1024, 1024, 3)], outputs, weights)

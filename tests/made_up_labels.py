@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from histoserve.client.labels.label import Decision, Label, Pair, SlideOf, Tile, picture_name
+from histoserve.client.labels.label import NO_TUMOUR, Decision, Label, Pair, SlideOf, Tile, picture_name
 from histoserve.client.labels.read import read_labels
 from histoserve.client.labels.write import begin_pair, finish_pair, record_tile, write_table
 
@@ -22,8 +22,9 @@ def add_pair(
     slides: tuple[str, str] | None = None,
     tile_px: int = TILE_PX,
     off: Sequence[int] = (),
+    without_tumour: Sequence[int] = (),
 ) -> Pair:
-    """One whole pair, a tile a reading; `slides`: names of both; `off`: tiles that are dropped beforehand."""
+    """One whole pair, a tile a reading; `slides`: names of both; `off`, `without_tumour`: tiles dropped beforehand."""
     names = slides or (f"he-{number}.svs", f"ihc-{number}.svs")
     he, ihc = (SlideOf(each, f"content of {each}") for each in names)
     pair = Pair(number, marker, he, ihc, tile_px, 0.3)
@@ -33,7 +34,8 @@ def add_pair(
             picture = np.full((tile_px, tile_px, 3), colour, np.uint8)
             picture[i % tile_px] = 0
             (place / picture_name(i, stain)).write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
-        record_tile(place, tile(i, reading, "The pictures are 40.0 µm off." if i in off else ""))
+        reason = NO_TUMOUR if i in without_tumour else "The pictures are 40.0 µm off." if i in off else ""
+        record_tile(place, tile(i, reading, reason))
     finish_pair(folder, pair)
     return pair
 

@@ -154,7 +154,7 @@ def test_split_order_and_repetition_do_not_change_a_bit(server: Server, size: in
     once = joined([send(server, part) for part in np.split(np.arange(8), 2)])
     one, other = (server.infer("biomarker_slide", each, TIMEOUT_S) for each in (once, rows))
 
-    assert rows["READING"].tobytes() == once["READING"][order].tobytes()
+    assert all(rows[name].tobytes() == once[name][order].tobytes() for name in ("READING", "TUMOUR"))
     assert other["READING"].tobytes() == one["READING"].tobytes()
     assert order[other["TOP"]].tolist() == one["TOP"].tolist()
 
@@ -192,7 +192,7 @@ def test_a_bad_request_is_refused_in_words_and_the_next_good_one_answered(server
     ("name", "change", "words"),
     [
         ("NETWORK", lambda n: n + np.arange(4, dtype=np.int32)[:, None], "rows of two networks are mixed"),
-        ("READING", lambda r: r + np.float32(1), "READING 0 is .*; wanted readings from 0 to 1"),
+        ("READING", lambda r: r + np.float32(1), "READING 0 is .*; wanted numbers from 0 to 1"),
         ("READING", lambda r: r[:3], r"READING is \[3, 4\], wanted \[4, markers\]"),
         ("TILE_REGION", lambda r: r[[0, 0, 1, 2]], "row 0 contradicts another of the same region"),
     ],
@@ -201,6 +201,17 @@ def test_rows_that_do_not_belong_together_are_refused(server: Server, name: str,
     rows = send(server, np.arange(4))
     with pytest.raises(Refused, match=f"INVALID_ARGUMENT: .*{words}"):
         server.infer("biomarker_slide", {**rows, name: change(rows[name])}, TIMEOUT_S)
+
+
+def test_tiles_without_tumour_are_left_out_of_a_slides_reading(server: Server) -> None:
+    rows = send(server, np.arange(4))
+    answer = server.infer("biomarker_slide", rows | {"TUMOUR": np.float32([[1], [0.4], [1], [0]])}, TIMEOUT_S)
+
+    # The networks of this test see tumour in what is not green, of which these tiles have a fifth.
+    assert rows["TUMOUR"] == pytest.approx(0.8, abs=2e-3)
+    wanted = rows["READING"][[0, 2]].mean(axis=0)
+    assert answer["READING"] == pytest.approx(wanted, abs=1e-6)
+    assert sorted(answer["TOP"][0].tolist()) == [-1, -1, -1, 0, 2]
 
 
 @pytest.mark.parametrize("name", ["smaller than a tile", "without tissue"])
@@ -221,7 +232,7 @@ def test_the_configs_fit_their_stages(name: str) -> None:
     text = (REPOSITORY / f"biomarker_{name}" / "config.pbtxt").read_text()
     config = MessageToDict(Parse(text, ModelConfig(name=name)), preserving_proto_field_name=True)
     stages: dict[str, Any] = {"decode": decode, "rows": biomarker_rows, "slide": biomarker_slide}
-    wanted = {"rows": {"markers": MARKERS}, "slide": {"k": 30, "mean_of": "highest"}}
+    wanted = {"rows": {"markers": MARKERS}, "slide": {"k": 30, "mean_of": "highest", "least_tumour": 0.5}}
 
     found = parameters_from_config(stages[name], config)
     assert wanted.get(name, {}).items() <= found.items()

@@ -18,15 +18,15 @@ PENALTY, TUBE = 1.0, 0.05
 SMALLER = 2
 """Pictures are halved: the same texture at a fourth of the cost."""
 
-Read = Callable[[Iterable[NDArray[np.uint8]]], NDArray[np.float64]]
-"""Tiles RGB (H, W, 3) → readings, 0 to 1."""
+Read = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Rows of `features` (N, FEATURES) → readings, 0 to 1."""
 
 
 def fitted(tiles: Sequence[LabelledTile]) -> Read:
     """On these tiles; where no two readings differ by more than is free, their mean is all that they teach."""
     readings = np.array([tile.reading for tile in tiles])
     if np.ptp(readings) <= 2 * TUBE:
-        return lambda images: np.array([readings.mean() for _ in images])
+        return lambda rows: np.full(len(rows), readings.mean())
     rows = features(tile.image() for tile in tiles)
     mean, deviation = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
     machine = cv2.ml.SVM.create()
@@ -40,8 +40,8 @@ def fitted(tiles: Sequence[LabelledTile]) -> Read:
         ((rows - mean) / deviation).astype(np.float32), cv2.ml.ROW_SAMPLE, readings.astype(np.float32)[:, None]
     )
 
-    def read(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        seen = ((features(images) - mean) / deviation).astype(np.float32)
+    def read(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        seen = ((rows - mean) / deviation).astype(np.float32)
         return np.asarray(machine.predict(seen)[1][:, 0].astype(np.float64).clip(0, 1))
 
     return read

@@ -1,4 +1,4 @@
-"""The training sets of a run: one a way, of all pairs that could be registered."""
+"""The training sets of a run: one a way and marker, of all pairs that could be registered."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from histoserve.benchmark.biomarker.plan import Plan, Way
-from histoserve.benchmark.biomarker.slides import draw_pair, pair_of
+from histoserve.benchmark.biomarker.side_by_side import Say
+from histoserve.benchmark.biomarker.slides import draw_ihc, pair_of
 from histoserve.benchmark.biomarker.true_cells import Reader, true_reader
 from histoserve.client.labels.decide import accept_rest
 from histoserve.client.labels.label_pair import Order, label_pair
@@ -30,33 +31,32 @@ def true_cells(plan: Plan, way: Way, seed: int, marker: str, laid: Registration)
     return lambda: true_reader(plan.he(seed), plan.ihc(seed, marker), laid, drawn, way.lesion)
 
 
-def label_all(plan: Plan, way: Way, reader_of: ReaderOf, say: Callable[[str], None]) -> None:
+def label_marker(plan: Plan, way: Way, reader_of: ReaderOf, say: Say, marker: str) -> None:
     """Every tile with a reading is accepted, as no doctor decides about phantoms. Raises HistoserveError.
 
     What is labelled already is left as it is; pairs that are refused are left out, and told.
     """
-    out = plan.part("labels", way)
+    out = plan.labels(way, marker)
     out.mkdir(parents=True, exist_ok=True)
-    for marker in plan.markers_of(way):
-        for seed in plan.seeds:
-            draw_pair(plan, seed, marker)
-            path = _registered(plan, seed, marker, say)
-            if path is None:
-                continue
-            laid = Registration.load(path)
-            if way.shift_um:
-                laid = shifted(laid, way.shift_um)
-                path = out / f"registration-{seed}-{marker}.json"
-                path.write_text(json.dumps(laid.described()))
-            order = Order(plan.he(seed), plan.ihc(seed, marker), out, marker, TILE_PX, MPP, registration=path)
-            outcome = label_pair(order, reader_of(plan, way, seed, marker, laid), _unwatched)
-            if not outcome.was_there:
-                usable = sum(label.tile.reading is not None for label in outcome.labels)
-                say(f"{way.name}, {marker}, pair {seed}: {usable} of {len(outcome.labels)} tiles have a reading")
+    for seed in plan.seeds:
+        draw_ihc(plan, seed, marker)
+        path = _registered(plan, seed, marker, say)
+        if path is None:
+            continue
+        laid = Registration.load(path)
+        if way.shift_um:
+            laid = shifted(laid, way.shift_um)
+            path = out / f"registration-{seed}.json"
+            path.write_text(json.dumps(laid.described()))
+        order = Order(plan.he(seed), plan.ihc(seed, marker), out, marker, TILE_PX, MPP, registration=path)
+        outcome = label_pair(order, reader_of(plan, way, seed, marker, laid), _unwatched)
+        if not outcome.was_there:
+            usable = sum(label.tile.reading is not None for label in outcome.labels)
+            say(f"{way.name}, {marker}, pair {seed}: {usable} of {len(outcome.labels)} tiles have a reading")
     accept_rest(out)
 
 
-def _registered(plan: Plan, seed: int, marker: str, say: Callable[[str], None]) -> Path | None:
+def _registered(plan: Plan, seed: int, marker: str, say: Say) -> Path | None:
     """Where the registration lies; None if the pair is refused."""
     folder = plan.folder / "registrations" / f"{seed}-{marker}"
     refused = folder / "refused.txt"

@@ -38,8 +38,13 @@ class Plan:
     scored: int
     """Slides."""
     size: tuple[int, int]
-    """Of each H&E, px."""
+    """Of the H&E of each pair, px."""
+    unseen_size: tuple[int, int]
+    """Of each slide that is scored, px."""
     mpp: float
+    """Of the H&E: as fine as the network sees it, or its signs are gone before it looks."""
+    ihc_mpp: float
+    """Of the stained slides: no finer than whoever reads them needs."""
     markers: Sequence[str] = MARKERS
     tried: str = MARKERS[0]
     """Marker of which labels are made in the other ways too."""
@@ -68,6 +73,15 @@ class Plan:
     def part(self, what: str, way: Way) -> Path:
         """Folder of a way's `labels`, `weights`, `repository` or `results`."""
         return self.folder / what / way.name
+
+    def labels(self, way: Way, marker: str) -> Path:
+        """Training set of a marker: each has its own, so that they can be made side by side."""
+        return self.part("labels", way) / marker
+
+    @property
+    def first(self) -> str:
+        """The marker whose network starts from nothing; the others start from its weights."""
+        return self.markers[0]
 
     def bind(self) -> None:
         """To its folder, which holds what this plan made. Raises ValueError if that was another one."""

@@ -8,7 +8,9 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 PIPELINE = "biomarker"
-NETWORK, ROWS = "NETWORK", f"{PIPELINE}_rows"
+ROWS = f"{PIPELINE}_rows"
+OF_MARKER = {"": "READING", "TUMOUR_": "TUMOUR", "NETWORK_": "NETWORK"}
+"""What stands before a marker's name in the inputs of `ROWS`, and which output of its network that is."""
 
 
 def repository_for(markers: Sequence[str], models: Path, folder: Path) -> Path:
@@ -46,12 +48,12 @@ def _sizes(config: ModelConfig, markers: Sequence[str]) -> None:
 def _rows(config: ModelConfig, markers: Sequence[str]) -> None:
     _sizes(config, markers)
     shared = [each for each in config.input if each.name in ("REGION", "DECODER")]
-    reading, network = config.input[:2]
+    first = list(config.input[: len(OF_MARKER)])
     del config.input[:]
     for marker in markers:
-        for name, like in ((marker.upper(), reading), (f"{NETWORK}_{marker.upper()}", network)):
+        for prefix, like in zip(OF_MARKER, first, strict=True):
             config.input.add().CopyFrom(like)
-            config.input[-1].name = name
+            config.input[-1].name = f"{prefix}{marker.upper()}"
     config.input.extend(shared)
     config.parameters["markers"].string_value = ",".join(markers)
 
@@ -68,8 +70,8 @@ def _tiles(config: ModelConfig, markers: Sequence[str]) -> None:
         step = type(network)()
         step.CopyFrom(network)
         step.model_name = f"{PIPELINE}_{marker}_network"
-        step.output_map["READING"], step.output_map[NETWORK] = marker, f"network_{marker}"
-        rows.input_map[marker.upper()], rows.input_map[f"{NETWORK}_{marker.upper()}"] = marker, f"network_{marker}"
+        for prefix, output in OF_MARKER.items():
+            step.output_map[output] = rows.input_map[f"{prefix}{marker.upper()}"] = f"{prefix.lower()}{marker}"
         made.append(step)
     kept = [type(each).FromString(each.SerializeToString()) for each in (*made, rows)]
     del steps[:]

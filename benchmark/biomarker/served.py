@@ -1,26 +1,49 @@
 """Networks trained, exported and served, by the commands that anybody uses; unseen slides analysed by them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from histoserve.benchmark.biomarker.plan import Plan, Way
+from torch import Tensor
+
+from histoserve.benchmark.biomarker.plan import USUAL, Plan, Way
 from histoserve.benchmark.biomarker.repository import PIPELINE, repository_for
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
+from histoserve.export.weight_file import save_with_score, score_of, trained_on_of, weights_from_file
 
 WEIGHTS = f"{PIPELINE}.pt"
-"""As `train` leaves them, of all markers."""
+"""As `train` leaves them, once it is done."""
 
 
-def train_all(plan: Plan, way: Way) -> None:
-    """A network a marker; what is trained already stays. Raises ValueError if one cannot be."""
+def train_marker(plan: Plan, way: Way, marker: str) -> None:
+    """The network of a marker; what is trained already stays. Raises ValueError if it cannot be."""
+    weights = weights_of(plan, way, marker)
+    if not (weights / WEIGHTS).exists():
+        labels = plan.labels(way, marker)
+        start = [] if marker == plan.first else ["--weights", weights_of(plan, USUAL, plan.first) / WEIGHTS]
+        options = ["--marker", marker, "--labels", labels, "-o", weights, *start, *plan.options]
+        _histoserve("train", PIPELINE, *options, threads=1)
+
+
+def weights_of(plan: Plan, way: Way, marker: str) -> Path:
+    """Folder of a training."""
+    return plan.part("weights", way) / marker
+
+
+def joined_weights(plan: Plan, way: Way) -> Path:
+    """A file of all markers, of what was trained of each by itself, with what they reached."""
+    path = plan.part("weights", way) / WEIGHTS
+    weights: dict[str, Tensor] = {}
+    score: dict[str, float] = {}
+    trained_on = None
     for marker in plan.markers_of(way):
-        labels, weights = plan.part("labels", way), plan.part("weights", way)
-        done = weights / f"{marker}.trained"
-        if done.exists():
-            continue
-        _histoserve("train", PIPELINE, "--marker", marker, "--labels", labels, "-o", weights, *plan.options)
-        done.touch()
+        own = weights_of(plan, way, marker) / WEIGHTS
+        weights |= weights_from_file(own)
+        score |= score_of(own) or {}
+        trained_on = trained_on_of(own)
+    save_with_score(weights, path, score, trained_on)
+    return path
 
 
 def analyse(plan: Plan, way: Way) -> None:
@@ -30,7 +53,7 @@ def analyse(plan: Plan, way: Way) -> None:
     if all((result(plan, way, seed) / "result.json").exists() for seed in plan.unseen):
         return
     repository_for(plan.markers_of(way), plan.models, repository)
-    _histoserve("export", PIPELINE, "--weights", plan.part("weights", way) / WEIGHTS, "--repository", repository)
+    _histoserve("export", PIPELINE, "--weights", joined_weights(plan, way), "--repository", repository)
     try:
         with LocalTriton(repository) as server:
             _histoserve("analyze", *slides, "--pipeline", PIPELINE, "-o", results, "--server", server.grpc, "--quiet")
@@ -43,7 +66,8 @@ def result(plan: Plan, way: Way, seed: int) -> Path:
     return plan.part("results", way) / plan.he(seed).stem / PIPELINE
 
 
-def _histoserve(*arguments: object) -> None:
+def _histoserve(*arguments: object, threads: int | None = None) -> None:
     command = [str(each) for each in arguments]
-    if code := subprocess.run([sys.executable, "-m", "histoserve", *command]).returncode:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)} if threads else None
+    if code := subprocess.run([sys.executable, "-m", "histoserve", *command], env=environment).returncode:
         raise ValueError(f"histoserve {' '.join(command)} ended with {code}; mend that, and the same command goes on")

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from histoserve.client.grid import Rectangle
 
+NO_TUMOUR = "No tumour was found, so there is no reading."
+"""Why a tile was dropped that shows what others show, but for tumour."""
+
 
 class Decision(str, Enum):
     """What became of a tile; as it stands in `labels.csv`."""
@@ -75,6 +78,11 @@ class Label:
     def key(self) -> tuple[int, int]:
         """Numbers of pair and tile: what it is called everywhere."""
         return self.pair.number, self.tile.number
+
+    @property
+    def is_without_tumour(self) -> bool:
+        """Whether it was read, and no tumour was found."""
+        return self.tile.reason == NO_TUMOUR
 
     @property
     def he_picture(self) -> Path:

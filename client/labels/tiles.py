@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from histoserve.client.errors import OutputError, SlideError, UnreadableRegion
 from histoserve.client.grid import Rectangle
-from histoserve.client.labels.label import Pair, Tile, picture_name
+from histoserve.client.labels.label import NO_TUMOUR, Pair, Tile, picture_name
 from histoserve.client.labels.record import read_journal
 from histoserve.client.labels.write import record_tile
 from histoserve.client.replace import replace_file
@@ -105,7 +105,7 @@ def _tile(pair: Pair, number: int, region: Rectangle, ihc: RGB, source: Source) 
         # Of this picture alone; what a server cannot do ends the run, which can go on later.
         return Tile(number, region, there, 0, 0, None, known, f"It could not be read: {error}")
     if math.isnan(reading.ratio):
-        return Tile(number, region, there, 0, 0, None, known, "No tumour was found, so there is no reading.")
+        return Tile(number, region, there, 0, 0, None, known, NO_TUMOUR)
     return Tile(number, region, there, reading.positive, reading.negative, round(reading.ratio, 4), known)
 
 

@@ -32,6 +32,11 @@ def accepted(labels: Sequence[Label], marker: str) -> list[Label]:
     return chosen
 
 
+def without_tumour(labels: Sequence[Label], marker: str) -> list[Label]:
+    """Those of the marker in which no tumour was found: they teach where there is no reading."""
+    return [label for label in labels if label.pair.marker == marker and label.is_without_tumour]
+
+
 def split(labels: Sequence[Label], part: float, seed: int) -> tuple[list[Label], list[Label]]:
     """(for training, kept apart): about `part` of the tiles kept apart, whole slides, by chance of the `seed`.
 

@@ -1,5 +1,6 @@
 """Tiles with a reading, from a folder that `histoserve label` made; the one file here that knows its format."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from histoserve.client.errors import LabelsError
 from histoserve.client.labels.label import Label
 from histoserve.client.labels.read import read_labels
-from histoserve.client.labels.training import accepted, split
+from histoserve.client.labels.training import accepted, split, without_tumour
 from histoserve.export.biomarker.network import MPP, TILE_PX
 
 MPP_TOLERANCE = 0.02
@@ -25,7 +26,7 @@ class LabelledTile:
     path: Path
     """A PNG."""
     reading: float
-    """0-1: of the same tissue, stained for the marker."""
+    """0-1: of the same tissue, stained for the marker; NaN where no tumour was found in it."""
 
     def image(self) -> NDArray[np.uint8]:
         """RGB (TILE_PX, TILE_PX, 3), read anew: a training set need not fit into memory. ValueError naming the file."""
@@ -49,13 +50,15 @@ class Parts:
 
 
 def parts_of(folder: Path, marker: str, held: float, seed: int) -> Parts:
-    """What people accepted of the marker; `held`: the part of it that is kept apart, whole slides by chance of `seed`.
+    """What people accepted of the marker, and tiles without tumour, which have no reading.
+
+    `held`: the part of them that is kept apart, whole slides by chance of `seed`.
 
     ValueError, in a sentence, for a folder that is none, or of which nothing can be learned.
     """
     try:
-        labels = accepted(read_labels(folder), marker)
-        seen, apart = split(labels, held, seed)
+        every = read_labels(folder)
+        seen, apart = split([*accepted(every, marker), *without_tumour(every, marker)], held, seed)
     except LabelsError as error:
         raise ValueError(str(error)) from None
     return Parts([_tile(label) for label in seen], [_tile(label) for label in apart])
@@ -68,5 +71,5 @@ def _tile(label: Label) -> LabelledTile:
             f"pair {pair.number} of the training set has tiles of {pair.tile_px} px at {pair.mpp:g} µm/px, the network"
             f" reads {TILE_PX} px at {MPP:g}: label the pair again"
         )
-    assert label.tile.reading is not None, "what has no reading is never accepted"
-    return LabelledTile(label.he_picture, label.tile.reading)
+    reading = label.tile.reading
+    return LabelledTile(label.he_picture, math.nan if reading is None else reading)

@@ -1,6 +1,7 @@
-"""The biomarker network: InceptionV3 with one answer, the reading of a marker (CN114387243A [0158, 0170]).
+"""The biomarker network: InceptionV3 with two answers, the reading of a marker (CN114387243A [0158, 0170]) and whether
+there is tumour, of which alone a reading is one.
 
-tile 1024 px at 0.3 µm/px ─▶ four quarters of 512 ─▶ InceptionV3 each ─▶ sigmoid ─▶ their mean: READING
+tile 1024 px at 0.3 µm/px ─▶ four quarters of 512 ─▶ InceptionV3 each ─▶ sigmoid ─▶ their means: READING, TUMOUR
 
 One graph a marker. A file of weights holds those of one or several, each name after its marker's: `ki67.fc.weight`.
 """
@@ -15,9 +16,13 @@ from histoserve.export.served import ServedGraph
 
 TILE_PX, CROP_PX, MPP = 1024, 512, 0.3
 """Side of a tile and of what the network sees of it at a time, and µm per pixel ([0094, 0158])."""
+LEAST_CROP_PX = 75
+"""Of less nothing is left in the last block."""
 MOST = 448
 """Channels of the widest of its inner convolutions, at width 1.0; a width is a whole part of it."""
 WIDEST = "Mixed_7c.branch3x3dbl_1.conv.weight"
+ANSWERS = 2
+"""Reading and tumour, as logits."""
 DROPOUT = 0.5
 """Before the last layer, as in torchvision's."""
 MARKER = re.compile(r"[a-z][a-z0-9-]*")
@@ -25,7 +30,7 @@ MARKER = re.compile(r"[a-z][a-z0-9-]*")
 
 
 class BiomarkerNetwork(nn.Module):
-    """Crops → readings. `width` scales the channels of the published network."""
+    """Crops → readings, and whether they show tumour. `width` scales the channels of the published network."""
 
     def __init__(self, width: float = 1.0):
         super().__init__()
@@ -52,11 +57,11 @@ class BiomarkerNetwork(nn.Module):
         self.Mixed_7a = BlockD(self.Mixed_6e.outputs, scaled)
         self.Mixed_7b = BlockE(self.Mixed_7a.outputs, scaled)
         self.Mixed_7c = BlockE(self.Mixed_7b.outputs, scaled)
-        self.fc = nn.Linear(self.Mixed_7c.outputs, 1)
+        self.fc = nn.Linear(self.Mixed_7c.outputs, ANSWERS)
         self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardised RGB (N, 3, H, W) → logits of the reading (N,)."""
+        """Standardised RGB (N, 3, H, W) → logits (N, ANSWERS)."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = nn.functional.max_pool2d(x, 3, 2)
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
@@ -66,7 +71,8 @@ class BiomarkerNetwork(nn.Module):
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         # Not `mean((2, 3))`: of a batch of one ONNX Runtime adds that up in another order.
         x = nn.functional.avg_pool2d(x, [x.shape[2], x.shape[3]]).flatten(1)
-        return self.fc(self.dropout(x))[:, 0]
+        found: Tensor = self.fc(self.dropout(x))
+        return found
 
 
 def standardised(image: Tensor) -> Tensor:
@@ -82,19 +88,19 @@ def quarters(image: Tensor) -> Tensor:
 
 
 class BiomarkerTiles(nn.Module):
-    """The served graph: uint8 tiles → readings."""
+    """The served graph: uint8 tiles → readings, and whether there is tumour."""
 
     def __init__(self, network: BiomarkerNetwork):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> Tensor:
-        """RGB uint8 (N, 1024, 1024, 3) → float32 (N, 1), from 0 to 1: the mean of the quarters' readings."""
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """RGB uint8 (N, 1024, 1024, 3) → two of float32 (N, 1), from 0 to 1: the means of the quarters' answers."""
         # Cast first: TensorRT takes bytes nowhere else.
-        reading = self.network(standardised(quarters(image.float()))).sigmoid().reshape(-1, 4)
+        answers = self.network(standardised(quarters(image.float()))).sigmoid().reshape(-1, 4, ANSWERS)
         # One after the other: the sum of a row must not depend on how many rows there are.
-        total = reading[:, :1] + reading[:, 1:2] + reading[:, 2:3] + reading[:, 3:]
-        return total / 4
+        mean = (answers[:, 0] + answers[:, 1] + answers[:, 2] + answers[:, 3]) / 4
+        return mean[:, :1], mean[:, 1:]
 
 
 def network_from_weights(weights: dict[str, Tensor]) -> BiomarkerNetwork:
@@ -128,7 +134,7 @@ def served(weights: dict[str, Tensor]) -> list[ServedGraph]:
             module=BiomarkerTiles(network_from_weights(each)),
             example=(torch.zeros(2, TILE_PX, TILE_PX, 3, dtype=torch.uint8),),
             inputs=("IMAGE",),
-            outputs=("READING",),
+            outputs=("READING", "TUMOUR"),
             dynamic={"IMAGE": {0: "N"}},
             parameters={"mpp": f"{MPP:g}"},
             # Of the published width, a tile takes some 300 MB while it is computed.

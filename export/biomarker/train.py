@@ -3,6 +3,8 @@
 The document's recipe is the default ([0134-0140, 0157-0159]): RMSprop at 0.01, batches of 64 crops of 512 px, at most
 1,000,000 steps or until the loss stands; flips, rotations, crops and colours, no large rescaling. It names no loss:
 binary cross entropy, the reading of a crop's tile as a soft label.
+
+A narrow network that starts from nothing learns sooner by AdamW and from more, smaller crops: both are options.
 """
 
 import hashlib
@@ -20,10 +22,20 @@ from typer import Option
 from histoserve.export.biomarker.batches import Batches
 from histoserve.export.biomarker.labelled import LabelledTile, Parts, parts_of
 from histoserve.export.biomarker.memory import batch_that_fits
-from histoserve.export.biomarker.network import MARKER, MOST, WIDEST, BiomarkerNetwork, standardised, together
+from histoserve.export.biomarker.network import (
+    CROP_PX,
+    LEAST_CROP_PX,
+    MARKER,
+    MOST,
+    WIDEST,
+    BiomarkerNetwork,
+    standardised,
+    together,
+)
 from histoserve.export.biomarker.validation import figures
 from histoserve.export.biomarker.weights import network_from_file
 from histoserve.export.fit import Training, fit
+from histoserve.export.learner import one_cycle
 from histoserve.export.options import Out, Seed
 from histoserve.export.weight_file import save_with_score, score_of, sha256_of, weights_from_file
 
@@ -40,6 +52,7 @@ FORGETTING, MOMENTUM, EPSILON = 0.9, 0.9, 1.0
 training of InceptionV3."""
 HELD = 0.2
 DYES = 0.1
+OPTIMISERS = "rmsprop", "adamw"
 
 Marker = Annotated[str, Option(help="Which marker's labels to learn, as `histoserve label` was told.")]
 Labels = Annotated[Path, Option(help="Folder of `histoserve label`; only tiles that were accepted train.")]
@@ -54,13 +67,23 @@ Batch = Annotated[int, Option(min=0, help="Crops at a time; 0: 64, or what memor
 Steps = Annotated[int, Option(min=1, help="At most.")]
 Patience = Annotated[int, Option(min=1, help="Epochs without a smaller loss after which it stands.")]
 Rate = Annotated[float, Option(min=0, help="The first learning rate.")]
+Crop = Annotated[
+    int,
+    Option(min=LEAST_CROP_PX, max=CROP_PX, help="px of a crop's side; smaller ones cost less and show fewer cells."),
+]
+Optimiser = Annotated[str, Option(help="rmsprop, the document's, whose rate falls by and by, or adamw, one cycle.")]
 Dyes = Annotated[float, Option(min=0, max=1, help="By how much colours are varied.")]
 Held = Annotated[float, Option(min=0.01, max=0.9, help="Part of the tiles, whole slides, that chooses the epoch.")]
 
 
 def loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """Of tumour, and of the readings where there is some."""
     image, reading = batch
-    return nn.functional.binary_cross_entropy_with_logits(network(standardised(image)), reading)
+    found, there = network(standardised(image)), ~reading.isnan()
+    wanted = torch.stack([reading.nan_to_num(), there.float()], 1)
+    weight = torch.stack([there.float(), torch.ones_like(reading)], 1)
+    wrong = nn.functional.binary_cross_entropy_with_logits(found, wanted, weight, reduction="sum")
+    return wrong / len(reading)
 
 
 def falling(network: nn.Module, rate: float, steps: int, *, every: int) -> tuple[Optimizer, LRScheduler]:
@@ -91,6 +114,8 @@ def train(
     steps: Steps = STEPS,
     patience: Patience = PATIENCE,
     rate: Rate = RATE,
+    optimiser: Optimiser = "rmsprop",
+    crop: Crop = CROP_PX,
     dyes: Dyes = DYES,
     held: Held = HELD,
     seed: Seed = 0,
@@ -99,18 +124,21 @@ def train(
     name = marker.lower()
     if not MARKER.fullmatch(name):
         raise ValueError(f"--marker {marker!r} cannot be the name of a model: letters, digits and hyphens are wanted")
+    if optimiser not in OPTIMISERS:
+        raise ValueError(f"no optimiser is called {optimiser!r}; there are: {', '.join(OPTIMISERS)}")
     console = Console(highlight=False, soft_wrap=True)
     parts = parts_of(labels, marker, held, seed)
     torch.manual_seed(seed)
     network, origin = network_to_train(width, weights, name)
     channels = network.state_dict()[WIDEST].shape[0]
-    size = batch or batch_that_fits(channels / MOST)
+    size = batch or batch_that_fits(channels / MOST, crop)
     if size < 2:
         raise ValueError("--batch 1: two crops or more are wanted, which normalisation needs")
-    batches = Batches(parts.seen, size, dyes, seed)
+    batches = Batches(parts.seen, size, crop, dyes, seed)
     console.print(
         f"{marker}: {len(parts.seen)} tiles train, {len(parts.held)} of other slides choose the epoch; width"
-        f" {channels / MOST:.3g}, starting from {origin}; {size} crops at a time, {batches.steps} times an epoch"
+        f" {channels / MOST:.3g}, starting from {origin}; {size} crops of {crop} px at a time, {batches.steps} times an"
+        " epoch"
     )
     training = Training(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
@@ -119,10 +147,16 @@ def train(
         loss=loss,
         score=partial(figures, tiles=parts.held),
         rate=rate,
-        recipe=partial(falling, every=DECAY_EPOCHS * batches.steps),
+        recipe=one_cycle if optimiser == "adamw" else partial(falling, every=DECAY_EPOCHS * batches.steps),
         patience=patience,
         made_of={"marker": marker, "seed": seed, "channels": channels, "batch": size, "dyes": dyes, "held": held}
-        | {"patience": patience, "tiles": digest_of(parts), "weights": sha256_of(weights) if weights else None},
+        | {
+            "patience": patience,
+            "crop": crop,
+            "optimiser": optimiser,
+            "tiles": digest_of(parts),
+            "weights": sha256_of(weights) if weights else None,
+        },
     )
     fit(training, -(-steps // batches.steps), out / name)
     return joined(out)

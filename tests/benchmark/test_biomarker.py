@@ -8,7 +8,7 @@ import pytest
 from biomarker_repository import REPOSITORY, put_network
 
 from histoserve.benchmark.biomarker import loop
-from histoserve.benchmark.biomarker.by_hand import fitted
+from histoserve.benchmark.biomarker.by_hand import features, fitted
 from histoserve.benchmark.biomarker.figures import Truth, compared, fails, highest
 from histoserve.benchmark.biomarker.labels import shifted
 from histoserve.benchmark.biomarker.plan import OTHERS, USUAL, Plan
@@ -108,12 +108,12 @@ class Grey:
 
 def test_hand_made_features_learn_what_texture_tells() -> None:
     read = fitted([Grey(value) for value in np.linspace(0, 1, 21).tolist()])  # type: ignore[misc]
-    assert read([Grey(0.2).image(), Grey(0.8).image()]) == pytest.approx([0.2, 0.8], abs=0.12)
+    assert read(features([Grey(0.2).image(), Grey(0.8).image()])) == pytest.approx([0.2, 0.8], abs=0.12)
 
 
 def test_of_readings_that_hardly_differ_only_their_mean_is_learned() -> None:
     read = fitted([Grey(0.30), Grey(0.36)])  # type: ignore[list-item]
-    assert read([Grey(0.9).image()]).tolist() == pytest.approx([0.33])
+    assert read(features([Grey(0.9).image()])).tolist() == pytest.approx([0.33])
 
 
 def test_a_repository_serves_the_markers_of_a_run(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_repository_serves_the_markers_of_a_run(tmp_path: Path) -> None:
 
 
 def test_a_folder_goes_on_with_its_own_run_alone(tmp_path: Path) -> None:
-    plan = Plan(tmp_path / "run", REPOSITORY, 2, 2, SIZE, MPP)
+    plan = Plan(tmp_path / "run", REPOSITORY, 2, 2, SIZE, SIZE, MPP, MPP)
     assert [plan.markers_of(way) for way in (USUAL, OTHERS[0])] == [plan.markers, ("ki67",)]
     plan.bind()
     replace(plan, scored=9).bind()
@@ -138,9 +138,21 @@ def test_a_folder_goes_on_with_its_own_run_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_loop_closes_and_goes_on_where_it_was_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    size = ["--markers", "er", "--training", "2", "--scored", "1", "--no-others", "--size", "1100"]
+    size = [
+        "--markers",
+        "er",
+        "--training",
+        "2",
+        "--scored",
+        "1",
+        "--no-others",
+        "--size",
+        "2200",
+        "--unseen-size",
+        "2200",
+    ]
     steps = ["--width", "0.05", "--batch", "2", "--steps", "2"]
-    command = ["-o", str(tmp_path), "--models", str(REPOSITORY), *size, *steps]
+    command = ["-o", str(tmp_path), "--models", str(REPOSITORY), "--markers", "er", "--no-others", *size, *steps]
     assert loop.main(command) == 1, "two steps teach nothing"
     first = capsys.readouterr().out
     made = {path: path.stat().st_mtime_ns for kind in ("tiff", "pt") for path in tmp_path.rglob(f"*.{kind}")}

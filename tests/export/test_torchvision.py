@@ -141,6 +141,19 @@ def test_its_graph_fits_the_pipeline(layout: str, tmp_path: Path) -> None:
     assert [each.model for each in changes(INSTALLED, [(served, graph)])] == ["tissue_network"]
 
 
+def test_an_inception_v3_of_one_answer_sees_tumour_everywhere_as_it_was_never_asked(tmp_path: Path) -> None:
+    state = BiomarkerNetwork(0.1).state_dict()
+    one = {**state, "fc.weight": state["fc.weight"][:1], "fc.bias": state["fc.bias"][:1]}
+    tiles = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), np.uint8))
+
+    found, whole = (
+        served_of("inception_v3", each, tmp_path / "er.pth", "biomarker").module.eval()(tiles) for each in (one, state)
+    )
+
+    torch.testing.assert_close(found[0], whole[0])
+    assert found[1].flatten().tolist() == pytest.approx([1, 1], abs=1e-6)
+
+
 def test_an_inception_v3_becomes_its_markers_network(tmp_path: Path) -> None:
     network = BiomarkerNetwork(0.1)
     auxiliary = {"AuxLogits.fc.weight": torch.ones(1, 7)}

@@ -24,15 +24,18 @@ class Rule:
     k: int
     mean_of: str
     """"highest", the k highest tiles of each marker, or "all"."""
+    least_tumour: float
+    """From here on a tile shows tumour, 0-1; below, it has no reading."""
 
     def used(self, tiles: int) -> int:
-        """Of so many tiles, how many make a reading."""
+        """Of so many tiles that show tumour, how many make a reading."""
         return min(self.k, tiles) if self.mean_of == "highest" else tiles
 
 
 def rule_of(contract: Contract) -> Rule:
     """Raises ServerError for a pipeline without markers, or a rule that this client does not know."""
-    rule = Rule(contract.text("stain"), contract.names("markers"), int(contract.number("k")), contract.text("mean_of"))
+    k, least = int(contract.number("k")), contract.number("least_tumour")
+    rule = Rule(contract.text("stain"), contract.names("markers"), k, contract.text("mean_of"), least)
     said = f"The server's pipeline {contract.pipeline} says "
     if not all(rule.markers) or len(set(rule.markers)) < len(rule.markers):
         raise ServerError(
@@ -52,11 +55,16 @@ class Readings:
     l0_regions: NDArray[np.float32]
     """(tiles, 4)."""
     tiles: NDArray[np.float32]
-    """(tiles, markers)."""
+    """(tiles, markers); NaN, no reading, where no tumour is seen."""
     slide: NDArray[np.float32]
-    """(markers,)."""
+    """(markers,); NaN where no tile has a reading."""
     top: Sequence[NDArray[np.int32]]
     """Of each marker, its k highest tiles, from the highest."""
+
+    @property
+    def with_tumour(self) -> int:
+        """Tiles that have a reading."""
+        return int(np.isfinite(self.tiles[:, 0]).sum())
 
     @property
     def l0_first(self) -> tuple[float, float, float, float]:
@@ -66,7 +74,7 @@ class Readings:
         return x, y, width, height
 
     def raster(self, marker: int) -> NDArray[np.float32]:
-        """(rows, columns), the reading of each tile, NaN elsewhere."""
+        """(rows, columns), the reading of each tile, NaN where it has none and elsewhere."""
         first = np.array(self.l0_first)
         columns, rows = np.rint((self.l0_regions[:, :2] - first[:2]) / first[2:]).astype(np.int64).T
         values = np.full((rows.max() + 1, columns.max() + 1), np.nan, np.float32)
@@ -79,10 +87,19 @@ class Readings:
 
 
 def readings_of(
-    model: str, answer: Outputs, regions: NDArray[np.float32], tiles: NDArray[np.float32], rule: Rule
+    model: str,
+    answer: Outputs,
+    regions: NDArray[np.float32],
+    tiles: NDArray[np.float32],
+    tumour: NDArray[np.float32],
+    rule: Rule,
 ) -> Readings:
-    """Raises ServerError for an answer that does not follow from the tiles (`regions` (N, 4), `tiles` (N, markers))."""
-    markers, count = len(rule.markers), min(rule.k, len(tiles))
+    """Raises ServerError for an answer that does not follow from the tiles.
+
+    These are `regions` (N, 4), `tiles` (N, markers) and `tumour` (N, 1).
+    """
+    markers, shows = len(rule.markers), tumour[:, 0] >= np.float32(rule.least_tumour)
+    count = min(rule.k, int(shows.sum()))
     reading, top = answer["READING"], answer["TOP"]
     if reading.dtype != np.float32 or reading.shape != (markers,):
         raise unfit(model, f"READING {reading.dtype} {reading.shape}, wanted one for each of {markers} markers")
@@ -90,17 +107,25 @@ def readings_of(
         raise unfit(model, f"TOP {top.dtype} {top.shape}, wanted {(markers, rule.k)}")
     rows = [each[:count] for each in top]
     for marker, name in enumerate(rule.markers):
-        highest = np.sort(tiles[:, marker])[::-1]
+        highest = np.sort(tiles[shows, marker])[::-1]
         inside = (rows[marker] >= 0).all() and (rows[marker] < len(tiles)).all() and (top[marker, count:] == -1).all()
         if not inside or len(set(rows[marker].tolist())) < count:
             raise unfit(model, f"a TOP of {name} that does not name {count} of the {len(tiles)} rows, and then −1")
-        if not np.array_equal(tiles[rows[marker], marker], highest[:count]):
+        if not shows[rows[marker]].all() or not np.array_equal(tiles[rows[marker], marker], highest[:count]):
             raise unfit(model, f"a TOP of {name} that does not name the highest rows, from the highest")
-        wanted = highest[: rule.used(len(tiles))].mean(dtype=np.float64)
-        # Written so that NaN is bad.
-        if not abs(float(reading[marker]) - wanted) <= TOLERANCE:
-            raise unfit(model, f"READING {reading[marker]} of {name}, where its tiles make {wanted:.6f}")
-    return Readings(regions, tiles, reading, rows)
+        _check_mean(model, name, float(reading[marker]), highest[: rule.used(len(highest))])
+    return Readings(regions, np.where(shows[:, None], tiles, np.float32(np.nan)), reading, rows)
+
+
+def _check_mean(model: str, name: str, reading: float, used: NDArray[np.float32]) -> None:
+    if not len(used):
+        if not np.isnan(reading):
+            raise unfit(model, f"READING {reading} of {name}, where no tile shows tumour")
+        return
+    wanted = used.mean(dtype=np.float64)
+    # Written so that NaN is bad.
+    if not abs(reading - wanted) <= TOLERANCE:
+        raise unfit(model, f"READING {reading} of {name}, where its tiles make {wanted:.6f}")
 
 
 def unfit(model: str, what: str) -> ServerError:

@@ -15,6 +15,8 @@ from histoserve.client.results.layers import Layer
 from histoserve.client.tile_rows import TileRows
 from histoserve.client.wire import Arrays, Outputs
 
+NOTHING, NO_TUMOUR = "no reading: nothing on the slide was analysed", "no reading: no tumour was seen"
+
 DIGITS = 6
 """Of readings and areas in the files: no more than a float32 has."""
 
@@ -40,26 +42,28 @@ class Rows:
 
     def take(self, tiles: Sequence[PlannedTile], outputs: Outputs) -> None:
         """As PipelineRows.take: a row a tile, in their order."""
-        model, reading, regions = f"{self._pipeline}_tiles", outputs["READING"], _regions(tiles)
-        shape = len(tiles), len(self._rule.markers)
-        # Written so that NaN is bad.
-        if reading.dtype != np.float32 or reading.shape != shape or not ((reading >= 0) & (reading <= 1)).all():
-            raise unfit(model, f"READING {reading.dtype} {reading.shape}, wanted {shape}, all from 0 to 1")
-        if not np.array_equal(outputs["TILE_REGION"], regions):
+        model, markers = f"{self._pipeline}_tiles", len(self._rule.markers)
+        for name, columns in (("READING", markers), ("TUMOUR", 1)):
+            numbers, shape = outputs[name], (len(tiles), columns)
+            # Written so that NaN is bad.
+            if numbers.dtype != np.float32 or numbers.shape != shape or not ((numbers >= 0) & (numbers <= 1)).all():
+                raise unfit(model, f"{name} {numbers.dtype} {numbers.shape}, wanted {shape}, all from 0 to 1")
+        if not np.array_equal(outputs["TILE_REGION"], _regions(tiles)):
             raise unfit(model, "other regions than those of the request")
-        self._rows.put(tiles, reading)
+        self._rows.put(tiles, np.hstack([outputs["READING"], outputs["TUMOUR"]]))
 
     def finish(self, infer: Callable[[str, Arrays], Outputs]) -> None:
-        """As PipelineRows.finish; a slide without any tile has no reading."""
+        """As PipelineRows.finish; a slide without any tile, or any tumour, has no reading."""
         if not self._rows:
             return
         model = f"{self._pipeline}_slide"
-        regions, tiles = self._rows.ordered()
-        answer = infer(model, {"READING": tiles, "TILE_REGION": regions})
-        self._readings = readings_of(model, answer, regions, tiles, self._rule)
+        regions, answers = self._rows.ordered()
+        tiles, tumour = np.ascontiguousarray(answers[:, :-1]), np.ascontiguousarray(answers[:, -1:])
+        answer = infer(model, {"READING": tiles, "TUMOUR": tumour, "TILE_REGION": regions})
+        self._readings = readings_of(model, answer, regions, tiles, tumour, self._rule)
 
     def result(self, tissue_mm2: float) -> dict[str, Any]:
-        """As PipelineRows.result; readings are null for a slide without any tile."""
+        """As PipelineRows.result; readings are null for a slide on which no tumour is seen."""
         return {
             "stain": self._rule.stain,
             "mean_of": self._rule.mean_of,
@@ -72,22 +76,24 @@ class Rows:
         """As PipelineRows.words: the readings, in per cent."""
         readings = {name: each["reading"] for name, each in result["readings"].items()}
         if None in readings.values():
-            return "no reading: nothing on the slide was analysed"
+            return NOTHING if not any(each["tiles"] for each in result["readings"].values()) else NO_TUMOUR
         return ", ".join(f"{name} {per_cent(value)}" for name, value in readings.items())
 
     def layers(self) -> Sequence[Layer]:
         """As PipelineRows.layers: a heat map a marker, on one scale, its highest tiles, and the first of them."""
-        said = [per_cent(float(each)) for each in self._readings.slide] if self._readings else []
+        seen = self._readings is not None and self._readings.with_tumour
+        said = [per_cent(float(each)) for each in self._readings.slide] if self._readings and seen else []
         return layers_of(self._readings, self._rule, said)
 
     def _described(self, marker: int) -> dict[str, Any]:
         if self._readings is None:
-            return {"reading": None, "tiles_used": 0, "tiles": 0, "highest": []}
-        count = len(self._readings.tiles)
+            return {"reading": None, "tiles_used": 0, "tiles_with_tumour": 0, "tiles": 0, "highest": []}
+        count, reading = self._readings.with_tumour, float(self._readings.slide[marker])
         return {
-            "reading": round(float(self._readings.slide[marker]), DIGITS),
+            "reading": round(reading, DIGITS) if count else None,
             "tiles_used": self._rule.used(count),
-            "tiles": count,
+            "tiles_with_tumour": count,
+            "tiles": len(self._readings.tiles),
             "highest": [
                 {
                     "number": self._readings.number(marker, rank, CARDS),

@@ -23,16 +23,17 @@ TILE = {
 }
 READING = {
     "type": "object",
-    "required": ["reading", "tiles_used", "tiles", "highest"],
+    "required": ["reading", "tiles_used", "tiles_with_tumour", "tiles", "highest"],
     "additionalProperties": False,
     "properties": {
         "reading": {
-            "description": "the slide's, as a share of 1; null if none of its tiles was analysed, which is not 0",
+            "description": "the slide's, as a share of 1; null if no tile shows tumour, which is not 0",
             "type": ["number", "null"],
             "minimum": 0,
             "maximum": 1,
         },
         "tiles_used": {"description": "of which the reading is the mean", **COUNT},
+        "tiles_with_tumour": {"description": "that have a reading", **COUNT},
         "tiles": {"description": "that were analysed", **COUNT},
         "highest": {"description": "tiles, from the highest; equal ones by y, then x", "type": "array", "items": TILE},
     },

@@ -20,8 +20,9 @@ def layers_of(readings: Readings | None, rule: Rule, said: Sequence[str]) -> lis
         Class(f"highest for {name}", colour_of(number), len(readings.top[number]) if readings else 0)
         for number, name in enumerate(rule.markers)
     ]
-    if readings is None:
-        return [Cards("tiles", "Nothing on the slide was analysed, so it has no reading: that is not 0.", classes, [])]
+    if readings is None or not readings.with_tumour:
+        why = "Nothing on the slide was analysed" if readings is None else f"No tumour is seen in {_tiles(readings)}"
+        return [Cards("tiles", f"{why}, so it has no reading: that is not 0.", classes, [])]
     grids: list[Layer] = [
         Grid(name, readings.raster(number), readings.l0_first, (0, 1), "%", of=number, said=said[number])
         for number, name in enumerate(rule.markers)
@@ -56,10 +57,16 @@ def _measured(readings: Readings, marker: int, row: int) -> dict[str, float]:
     return {"Reading": round(float(np.float64(readings.tiles[row, marker])), DIGITS)}
 
 
+def _tiles(readings: Readings) -> str:
+    return "its only tile" if len(readings.tiles) == 1 else f"any of its {len(readings.tiles)} tiles"
+
+
 def _sentence(readings: Readings, rule: Rule) -> str:
-    tiles, outlined = len(readings.tiles), len(readings.top[0])
-    used = rule.used(tiles)
-    of = "its only tile" if tiles == 1 else f"all its {tiles} tiles" if used == tiles else f"its {used} highest tiles"
+    tiles, outlined = readings.with_tumour, len(readings.top[0])
+    used, shows = rule.used(tiles), " that show tumour" if tiles < len(readings.tiles) else ""
+    of = f"all its {tiles} tiles{shows}" if used == tiles else f"its {used} highest tiles"
+    if tiles == 1:
+        of = "its only tile that shows tumour" if shows else "its only tile"
     which = "tile that is" if outlined == 1 else f"{outlined} tiles that are"
     few = "" if outlined <= CARDS else f"; the first {CARDS} are numbered"
     return (

@@ -11,6 +11,11 @@ COLUMNS = {
         ROWS,
         names="markers",
     ),
+    "TUMOUR": Meaning(
+        "Whether the window shows tumour, 0 to 1, the mean of what the networks see. Below the parameter least_tumour "
+        "its readings mean nothing.",
+        ROWS,
+    ),
     "TILE_REGION": Meaning("The window of each row: x, y, width, height.", ROWS, LEVEL_0),
 }
 
@@ -25,8 +30,8 @@ SLIDE = ModelMeaning(
     {
         **COLUMNS,
         "TOP": Meaning(
-            "The rows of the k highest windows of each marker, a row a marker, from the highest (equal ones by y, then "
-            "x); −1 beyond the last one. They decide, unless the parameter mean_of is all.",
+            "Of the windows that show tumour, the rows of the k highest, a row a marker, from the highest (equal ones "
+            "by y, then x); −1 beyond the last one. They decide, unless the parameter mean_of is all.",
             ("k",),
             names="markers",
         ),
@@ -34,7 +39,7 @@ SLIDE = ModelMeaning(
     {
         "READING": Meaning(
             "Of the slide, a value a marker: the mean of its k highest windows, of all if there are fewer or the "
-            "parameter mean_of is all; NaN without any row, which is no reading.",
+            "parameter mean_of is all, of those that show tumour; NaN without any, which is no reading.",
             names="markers",
         )
     },

@@ -25,6 +25,8 @@ GIVEN: dict[str, Any] = {
     "decoder": made(5, 5),
     "ki67": readings(0.25, 1),
     "er": readings(0, 0.5),
+    "tumour_ki67": readings(0.5, 1),
+    "tumour_er": readings(0.25, 0),
     "network_ki67": made(1, 1),
     "network_er": made(2, 2),
 }
@@ -40,6 +42,11 @@ def test_columns_stand_in_the_order_of_the_markers() -> None:
     assert found["READING"].tolist() == [[0.25, 0], [1, 0.5]]
     assert found["READING"].dtype == np.float32
     assert found["TILE_REGION"] is REGION
+
+
+def test_tumour_is_what_the_networks_see_of_it_on_the_mean() -> None:
+    found = rows()["TUMOUR"]
+    assert (found.tolist(), found.dtype) == ([[0.375], [0.5]], np.float32)
 
 
 def test_each_network_is_told_and_which_marker_it_read() -> None:
@@ -61,8 +68,10 @@ def test_no_tile_gives_no_row() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"er": readings(0, np.nan)}, "ER 1 is nan; wanted a reading from 0 to 1"),
+        ({"er": readings(0, np.nan)}, "ER 1 is nan; wanted a number from 0 to 1"),
         ({"ki67": readings(1.5, 0)}, "Ki67 0 is 1.5; wanted"),
+        ({"tumour_er": readings(0, np.nan)}, "TUMOUR_ER 1 is nan; wanted a number from 0 to 1"),
+        ({"tumour_ki67": readings(0.5)}, r"TUMOUR_Ki67 is \[1, 1\], wanted \[2, 1\]"),
         ({"ki67": readings(0.5)}, r"Ki67 is \[1, 1\], wanted \[2, 1\]"),
         ({"network_er": made(2)}, r"NETWORK_ER is \[1, 1\], wanted \[2, 1\]"),
         ({"region": np.zeros((2, 4), np.float32)}, "REGION 0 is"),
@@ -78,7 +87,7 @@ def config(markers: str, *inputs: str) -> dict[str, Any]:
     return {"name": "demo", "input": named, "parameters": {"markers": {"string_value": markers}}}
 
 
-ER, NULL = ("ER", "NETWORK_ER"), ("NULL", "NETWORK_NULL")
+ER, NULL = (("ER", "TUMOUR_ER", "NETWORK_ER"), ("NULL", "TUMOUR_NULL", "NETWORK_NULL"))
 
 
 def test_markers_are_those_of_the_config_whichever_they_are() -> None:

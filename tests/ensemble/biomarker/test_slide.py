@@ -21,8 +21,13 @@ def regions(count: int, columns: int = 3) -> np.ndarray:
 
 def slide(readings: Any, *, k: int = 3, mean_of: Any = "highest", **changes: Any) -> dict[str, np.ndarray]:
     reading = np.array(readings, np.float32)
-    told = {"reading": reading, "tile_region": regions(len(reading)), "network": NETWORK, **changes}
-    return biomarker_slide(**told, k=k, mean_of=mean_of)
+    tumour = np.ones((len(reading), 1), np.float32)
+    told = {"reading": reading, "tumour": tumour, "tile_region": regions(len(reading)), "network": NETWORK, **changes}
+    return biomarker_slide(**told, k=k, mean_of=mean_of, least_tumour=0.5)
+
+
+def shows(*tumour: float) -> np.ndarray:
+    return np.array(tumour, np.float32)[:, None]
 
 
 def test_the_highest_of_each_marker_decide_alone() -> None:
@@ -61,6 +66,22 @@ def test_no_tile_is_no_reading() -> None:
     assert (found["TOP"] == -1).all()
 
 
+@pytest.mark.parametrize("mean_of", ["highest", "all"])
+def test_a_tile_without_tumour_has_no_reading_however_high(mean_of: str) -> None:
+    found = slide([[0.25], [1], [0.75], [0.9]], mean_of=mean_of, tumour=shows(0.5, 0.49, 1, 0))
+
+    assert found["READING"].tolist() == [0.5]
+    assert found["TOP"].tolist() == [[2, 0, -1]]
+
+
+@pytest.mark.parametrize("mean_of", ["highest", "all"])
+def test_a_slide_without_tumour_has_no_reading(mean_of: str) -> None:
+    found = slide([[0.25, 1], [1, 0]], mean_of=mean_of, tumour=shows(0.1, 0.2))
+
+    assert np.isnan(found["READING"]).all()
+    assert (found["TOP"] == -1).all()
+
+
 def test_thirty_of_a_hundred_as_in_the_document() -> None:
     values = np.random.default_rng(0).permutation(100) / 128
 
@@ -71,26 +92,31 @@ def test_thirty_of_a_hundred_as_in_the_document() -> None:
 
 
 @settings(deadline=None)
-@given(st.permutations(list(range(12))), st.lists(st.integers(0, 3), min_size=12, max_size=12))
-def test_order_and_repetition_change_no_bit(order: list[int], quarters: list[int]) -> None:
+@given(st.permutations(list(range(12))), *[st.lists(st.integers(0, 3), min_size=12, max_size=12)] * 2)
+def test_order_and_repetition_change_no_bit(order: list[int], quarters: list[int], seen: list[int]) -> None:
     reading = np.array([[each / 3, (3 - each) / 7] for each in quarters], np.float32)
     rows = [*order, *order[:4]]
 
-    one = slide(reading, k=5)
-    other = slide(reading[rows], k=5, tile_region=regions(12)[rows])
+    tumour = shows(*(each / 3 for each in seen))
+
+    one = slide(reading, k=5, tumour=tumour)
+    other = slide(reading[rows], k=5, tumour=tumour[rows], tile_region=regions(12)[rows])
 
     assert one["READING"].tobytes() == other["READING"].tobytes()
-    assert [[rows[row] for row in marker] for marker in other["TOP"]] == one["TOP"].tolist()
+    assert [[rows[row] if row >= 0 else -1 for row in marker] for marker in other["TOP"]] == one["TOP"].tolist()
 
 
 @pytest.mark.parametrize(
     ("readings", "changes", "words"),
     [
-        ([[0.5], [np.nan]], {}, r"READING 1 is \[nan\]; wanted readings from 0 to 1"),
+        ([[0.5], [np.nan]], {}, r"READING 1 is \[nan\]; wanted numbers from 0 to 1"),
         ([[0.5], [-0.1]], {}, "READING 1 is"),
         ([[0.5]], {"tile_region": regions(2)}, r"READING is \[1, 1\], wanted \[2, markers\]"),
         (np.zeros((2, 0)), {}, r"READING is \[2, 0\], wanted"),
         ([0.5, 0.5], {}, r"READING is \[2\], wanted"),
+        ([[0.5]], {"tumour": shows(np.nan)}, r"TUMOUR 0 is \[nan\]; wanted numbers from 0 to 1"),
+        ([[0.5]], {"tumour": shows(1, 1)}, r"TUMOUR is \[2, 1\], wanted \[1, 1\]"),
+        ([[0.5]], {"tumour": np.ones((1, 2), np.float32)}, r"TUMOUR is \[1, 2\], wanted \[1, 1\]"),
         ([[0.5], [0.5]], {"network": np.array([[1], [2]], np.int32)}, "rows of two networks are mixed"),
         ([[0.5]], {"network": np.zeros((0, 1), np.int32)}, "NETWORK is"),
         ([[0.5], [0.25]], {"tile_region": regions(1).repeat(2, 0)}, "row 0 contradicts another of the same region"),
@@ -104,7 +130,8 @@ def test_rows_that_are_none_or_do_not_belong_together_are_refused(readings: Any,
 
 
 def config(**parameters: str) -> dict[str, Any]:
-    inputs = [{"name": name} for name in ("READING", "TILE_REGION", "NETWORK")]
+    inputs = [{"name": name} for name in ("READING", "TUMOUR", "TILE_REGION", "NETWORK")]
+    parameters = {"least_tumour": "0.5", **parameters}
     return {"name": "demo", "input": inputs, "parameters": {k: {"string_value": v} for k, v in parameters.items()}}
 
 
@@ -117,6 +144,10 @@ def config(**parameters: str) -> dict[str, Any]:
     ],
 )
 def test_a_rule_that_is_none_is_refused_when_the_model_loads(parameters: dict[str, str], words: str) -> None:
-    assert parameters_from_config(biomarker_slide, config(k="30", mean_of="all")) == {"k": 30, "mean_of": "all"}
+    assert parameters_from_config(biomarker_slide, config(k="30", mean_of="all")) == {
+        "k": 30,
+        "mean_of": "all",
+        "least_tumour": 0.5,
+    }
     with pytest.raises(TypeError, match=words):
         parameters_from_config(biomarker_slide, config(**parameters))

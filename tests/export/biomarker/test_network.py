@@ -69,8 +69,8 @@ def network(width: float = WIDTH, side: int = 256) -> BiomarkerNetwork:
     with torch.no_grad():
         made(crops)
         logits = made.eval()(crops)
-        made.fc.weight /= logits.std()
-        made.fc.bias.copy_((made.fc.bias - logits.mean()) / logits.std())
+        made.fc.weight /= logits.std(0)[:, None]
+        made.fc.bias.copy_((made.fc.bias - logits.mean(0)) / logits.std(0))
     return made
 
 
@@ -95,7 +95,7 @@ def test_it_has_the_parameters_of_the_published_network() -> None:
     assert found == SHAPES
     count = sum(each.numel() for name, each in made.named_parameters() if not name.startswith("fc"))
     assert count == PUBLISHED - (2048 + 1) * 1000
-    assert tuple(made.fc.weight.shape) == (1, 2048)
+    assert tuple(made.fc.weight.shape) == (2, 2048)
 
 
 def test_a_narrow_one_is_small() -> None:
@@ -115,10 +115,11 @@ def test_quarters_are_in_reading_order() -> None:
 def test_a_tile_reads_as_the_mean_of_its_quarters() -> None:
     image = pictures(256)
     with torch.inference_mode():
-        found = BiomarkerTiles(network())(image)
+        found, tumour = BiomarkerTiles(network())(image)
         each = [network()(standardised(part)).sigmoid() for part in quarters(image).split(4)]
 
-    torch.testing.assert_close(found[:, 0], torch.stack([part.mean() for part in each]))
+    torch.testing.assert_close(torch.cat([found, tumour], 1), torch.stack([part.mean(0) for part in each]))
+    assert (found.shape, tumour.shape) == ((PICTURES, 1), (PICTURES, 1))
     assert (found > 0).all() and (found < 1).all()  # noqa: PT018
     assert abs(float(found[0] - found[1])) > 0.01
 
@@ -157,7 +158,7 @@ def test_torchvisions_file_is_started_from_without_its_classifiers(tmp_path: Pat
 
     found = started.state_dict()
     assert all(torch.equal(found[name], given[name]) for name in SHAPES)
-    assert tuple(found["fc.weight"].shape) == (1, 2048)
+    assert tuple(found["fc.weight"].shape) == (2, 2048)
     assert told == "inception.pth, InceptionV3's under torchvision's names"
 
 
@@ -215,7 +216,7 @@ def test_its_graph_computes_what_pytorch_does_and_each_row_as_alone() -> None:
     verify_rows(made, graph.outputs, (images.numpy(),))
     require_portable(graph.model, made)
     with torch.inference_mode():
-        assert np.ptp(graph.module(images).numpy()) > 0.05
+        assert all(np.ptp(each.numpy()) > 0.05 for each in graph.module(images))
 
 
 @pytest.mark.slow
@@ -223,7 +224,7 @@ def test_the_published_size_exports_passes_parity_and_is_served_beside_small_one
     graph, made = graph_of(1.0, TILE_PX)
     tile = pictures(TILE_PX)[:1]
     with torch.inference_mode():
-        wanted = float(graph.module(tile))
+        wanted, tumour = (float(each) for each in graph.module(tile))
     verify(made, graph.module, graph.outputs, [(tile.numpy(),)])
     repository = stages(tmp_path / "repository")
     for number, marker in enumerate(MARKERS):
@@ -239,6 +240,9 @@ def test_the_published_size_exports_passes_parity_and_is_served_beside_small_one
 
     assert 0.01 < wanted < 0.99
     assert answer["READING"][0, MARKERS.index("ER")] == pytest.approx(wanted, abs=1e-3)
+    # Each network tells of tumour, and the row has the mean: three see it in what is not green.
+    green = float(tile[..., 1].float().mean()) / 255
+    assert answer["TUMOUR"][0, 0] == pytest.approx((tumour + 3 * (1 - green)) / 4, abs=2e-3)
     assert answer["READING"][0, 0] == pytest.approx(float(tile[..., 0].float().mean()) / 255, abs=2e-3)
 
 

@@ -16,12 +16,12 @@ from histoserve.client.labels.label import Decision
 from histoserve.export.biomarker import batches as batches_module
 from histoserve.export.biomarker import labelled as labelled_module
 from histoserve.export.biomarker import train as module
-from histoserve.export.biomarker.batches import CROPS, Batches
+from histoserve.export.biomarker.batches import Batches
 from histoserve.export.biomarker.crops import crop
 from histoserve.export.biomarker.labelled import LabelledTile, Parts, parts_of
 from histoserve.export.biomarker.memory import BATCH, CROP_BYTES, batch_that_fits, free_bytes
 from histoserve.export.biomarker.network import BiomarkerNetwork, by_marker, together
-from histoserve.export.biomarker.train import RATE, falling, network_to_train, train
+from histoserve.export.biomarker.train import RATE, falling, loss, network_to_train, train
 from histoserve.export.biomarker.validation import figures, spearman
 from histoserve.export.weight_file import score_of, weights_from_file
 
@@ -36,7 +36,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setattr(labelled_module, "TILE_PX", TILE_PX)
-    monkeypatch.setattr(batches_module, "CROP_PX", CROP_PX)
+    monkeypatch.setattr(batches_module, "TILE_PX", TILE_PX)
     yield
     torch.set_num_threads(before)
 
@@ -70,6 +70,52 @@ def test_only_accepted_tiles_train_and_no_slide_is_on_both_sides(labels: Path) -
     assert not (names[0] | names[1]) & {"0001/0001_he.png", "0002/0002_he.png"}
     assert not {name[:4] for name in names[0]} & {name[:4] for name in names[1]}
     assert {each.reading for each in (*parts.seen, *parts.held)} == set(READINGS)
+
+
+def test_tiles_without_tumour_teach_that_there_is_none_and_no_reading(labels: Path) -> None:
+    add_pair(labels, 4, (None, 0.5, None, 0.5), tile_px=TILE_PX, off=(3,), without_tumour=(1,))
+    decide_all(labels, Decision.ACCEPT)
+
+    parts = parts_of(labels, "ki67", 0.3, seed=0)
+
+    tiles = [*parts.seen, *parts.held]
+    # What was dropped for another reason teaches nothing.
+    assert [each.path.parent.name + each.path.name[:4] for each in tiles if np.isnan(each.reading)] == ["00040001"]
+    assert len(tiles) == 15 + 3
+    in_held = {each.path.parent.name for each in parts.held}
+    assert not in_held & {each.path.parent.name for each in parts.seen}
+
+
+class Says(BiomarkerNetwork):
+    """The same of every crop."""
+
+    def __init__(self, reading: float, tumour: float) -> None:
+        super().__init__(WIDTH)
+        self.says = torch.logit(torch.tensor([[reading, tumour]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.says.expand(len(x), 2)
+
+
+def test_the_loss_of_a_crop_without_tumour_is_that_of_tumour_alone() -> None:
+    nothing = torch.zeros((2, 8, 8, 3), dtype=torch.uint8)
+    with_tumour, without = torch.tensor([0.25, 0.25]), torch.tensor([torch.nan, torch.nan])
+    entropy = -(0.25 * np.log(0.5) + 0.75 * np.log(0.5))
+
+    assert float(loss(Says(0.5, 0.9), (nothing, with_tumour))) == pytest.approx(entropy - np.log(0.9), abs=1e-5)
+    assert float(loss(Says(0.5, 0.9), (nothing, without))) == pytest.approx(-np.log(0.1), abs=1e-5)
+    assert float(loss(Says(0.1, 0.9), (nothing, without))) == pytest.approx(-np.log(0.1), abs=1e-5)
+
+
+def test_figures_of_tiles_without_tumour_are_those_of_tumour_alone(tmp_path: Path) -> None:
+    tiles = [tile(tmp_path / f"{n}.png", (90, 80, 70), reading) for n, reading in enumerate((0.4, float("nan")))]
+
+    found = figures(Says(0.5, 0.75), tiles)
+
+    entropy = -np.log(0.5) - np.log(0.75) - np.log(0.25)
+    assert found["minus loss"] == pytest.approx(-entropy / 2, abs=1e-5)
+    assert (found["mean absolute error"], found["tumour"]) == (pytest.approx(0.1, abs=1e-6), 0.5)
+    assert figures(Says(0.5, 0.75), tiles[1:])["mean absolute error"] == 0
 
 
 @pytest.mark.parametrize(
@@ -143,7 +189,7 @@ def test_a_crop_that_does_not_fit_turned_is_refused() -> None:
 
 def test_each_tile_is_shown_as_often_with_its_own_reading(tmp_path: Path) -> None:
     tiles = [tile(tmp_path / f"{n}.png", (50 * n, 0, 0), n / 4) for n in range(5)]
-    batches = Batches(tiles, 4, 0.0, seed=0)
+    batches = Batches(tiles, 4, CROP_PX, 0.0, seed=0)
 
     shown = [
         (float(image[0, 0, 0]), float(reading))
@@ -151,12 +197,44 @@ def test_each_tile_is_shown_as_often_with_its_own_reading(tmp_path: Path) -> Non
         for image, reading in zip(*pair, strict=True)
     ]
 
-    assert (batches.steps, len(shown)) == (5, CROPS * 5)
-    assert sorted(shown) == sorted([(50.0 * n, n / 4) for n in range(5)] * CROPS)
+    assert (batches.steps, len(shown)) == (5, 4 * 5)
+    assert sorted(shown) == sorted([(50.0 * n, n / 4) for n in range(5)] * 4)
+
+
+def test_small_crops_are_as_many_as_cover_a_tile(tmp_path: Path) -> None:
+    tiles = [tile(tmp_path / f"{n}.png", (50 * n, 0, 0), n / 4) for n in range(3)]
+    batches = Batches(tiles, 2, TILE_PX // 4, 0.0, seed=0)
+
+    pairs = list(batches.epoch(0))
+
+    assert len(pairs) == batches.steps == 16 * 3 / 2
+    assert {image.shape for image, _ in pairs} == {(2, TILE_PX // 4, TILE_PX // 4, 3)}
+
+
+@pytest.mark.parametrize("kept", [0, 1, 9])
+def test_tiles_that_stay_decoded_change_nothing_but_how_often_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    tiles = [tile(tmp_path / f"{n}.png", (50 * n, 0, 0), n / 4) for n in range(3)]
+    monkeypatch.setattr(batches_module, "tiles_that_fit", lambda bytes_each: kept)
+    batches = Batches(tiles, 2, CROP_PX, 0.1, seed=0)
+    read: list[Path] = []
+    whole = LabelledTile.image
+
+    def image(each: LabelledTile) -> np.ndarray:
+        read.append(each.path)
+        return whole(each)
+
+    monkeypatch.setattr(LabelledTile, "image", image)
+    shown = [image for image, _ in batches.epoch(0)]
+    assert len(read) == {0: 12, 9: 3}.get(kept, len(read))
+
+    monkeypatch.setattr(batches_module, "tiles_that_fit", lambda bytes_each: 9)
+    assert all(map(torch.equal, shown, (image for image, _ in Batches(tiles, 2, CROP_PX, 0.1, seed=0).epoch(0))))
 
 
 def test_a_batch_is_the_same_again_and_epochs_differ(tmp_path: Path) -> None:
-    batches = Batches([tile(tmp_path / f"{n}.png", (90 * n, 80, 70), n) for n in (0, 1)], 3, 0.1, seed=3)
+    batches = Batches([tile(tmp_path / f"{n}.png", (90 * n, 80, 70), n) for n in (0, 1)], 3, CROP_PX, 0.1, seed=3)
 
     first, again, other = ([image for image, _ in batches.epoch(number)] for number in (0, 0, 1))
 
@@ -173,7 +251,8 @@ class Darkness(BiomarkerNetwork):
         super().__init__(WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        return -x.mean((1, 2, 3)) * 4
+        dark = -x.mean((1, 2, 3)) * 4
+        return torch.stack([dark, torch.full_like(dark, 9.0)], 1)
 
 
 def test_figures_tell_a_good_network_from_a_bad_one(tmp_path: Path) -> None:
@@ -183,7 +262,7 @@ def test_figures_tell_a_good_network_from_a_bad_one(tmp_path: Path) -> None:
 
     good, bad = figures(Darkness(), tiles), figures(Darkness(), upside_down)
 
-    assert list(good) == ["minus loss", "mean absolute error", "Spearman"]
+    assert list(good) == ["minus loss", "mean absolute error", "Spearman", "tumour"]
     assert good["minus loss"] > bad["minus loss"] + 1
     assert (good["mean absolute error"] < 0.1, good["Spearman"], bad["Spearman"]) == (True, 1, -1)
     assert spearman(np.zeros(3), np.arange(3)) == 0
@@ -203,7 +282,8 @@ def test_the_rate_begins_at_the_documents_and_falls_every_two_epochs() -> None:
 
 
 def run(labels: Path, out: Path, **options: Any) -> Path:
-    settings = {"width": WIDTH, "batch": 6, "steps": 7, "held": 0.3, "dyes": 0.0, "marker": "ki67", **options}
+    small = {"width": WIDTH, "batch": 6, "steps": 7, "crop": CROP_PX}
+    settings = {**small, "held": 0.3, "dyes": 0.0, "marker": "ki67", **options}
     return train(out, labels=labels, **settings)
 
 
@@ -256,6 +336,7 @@ def test_with_other_labels_it_is_another_training(labels: Path, tmp_path: Path) 
         ({"marker": "../ki67"}, "cannot be the name of a model"),
         ({"marker": "er"}, "holds no tile of 'er'"),
         ({"batch": 1}, "two crops or more are wanted"),
+        ({"optimiser": "adam"}, "no optimiser is called 'adam'; there are: rmsprop, adamw"),
         ({"weights": Path("none.pth")}, r"no weights at none\.pth"),
         ({"labels": Path("nowhere")}, "nowhere"),
     ],
@@ -278,13 +359,13 @@ def test_a_width_that_the_weights_have_not_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("free", "batch"), [(10**12, BATCH), (0.51 * BATCH * CROP_BYTES / 0.7, BATCH // 2), (3e9, 2)])
 def test_a_batch_is_as_large_as_memory_allows(free: float, batch: int) -> None:
-    assert batch_that_fits(1.0, int(free)) == batch
+    assert batch_that_fits(1.0, free=int(free)) == batch
     assert free_bytes() > 0
 
 
 def test_too_little_memory_for_two_crops_is_told() -> None:
     with pytest.raises(ValueError, match="needs 1100 MiB, of 1000 MiB that are free"):
-        batch_that_fits(1.0, 1000 * 2**20)
+        batch_that_fits(1.0, free=1000 * 2**20)
 
 
 def test_the_parts_know_what_they_are_made_of(tmp_path: Path) -> None:

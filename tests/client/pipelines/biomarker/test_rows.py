@@ -26,10 +26,16 @@ FILES = ("biomarker.geojson", "biomarker.parquet", "layers.json", "overview.png"
 READINGS = ("Ki67", "ER", "PR", "HER2")
 
 
+NONE = -1
+"""In the place of a tile's red: it shows no tumour, and would read highest."""
+
+
 def painted(path: Path, reds: list[list[int]]) -> Path:
     """A slide of one colour a tile, as red as told; white at its right and lower border, half a tile wide."""
-    red = np.array(reds, np.uint8)
-    tiles = np.dstack([red, np.full_like(red, 51), 255 - red]).repeat(TILE_PX, 0).repeat(TILE_PX, 1)
+    told = np.array(reds)
+    red = np.where(told == NONE, 255, told).astype(np.uint8)
+    tiles = np.dstack([red, np.where(told == NONE, 200, 51).astype(np.uint8), np.where(told == NONE, 0, 255 - red)])
+    tiles = tiles.astype(np.uint8).repeat(TILE_PX, 0).repeat(TILE_PX, 1)
     padded = np.pad(tiles, ((0, TILE_PX // 2), (0, TILE_PX // 2), (0, 0)), constant_values=244)
     cv2.imwrite(str(path), padded[..., ::-1])
     return path
@@ -86,13 +92,49 @@ def test_fewer_tiles_than_decide_are_all_taken_and_told(tmp_path: Path) -> None:
     assert "the mean of all its 2 tiles. Outlined for each marker: the 2 tiles that are highest." in said
 
 
+def test_tiles_without_tumour_have_no_reading_and_are_left_blank(tmp_path: Path) -> None:
+    order = ordered(tmp_path, [[NONE, 204, 51], [102, NONE, 0]])
+    report = run(order)
+    ki67 = report.result["result"]["readings"]["Ki67"]
+
+    assert [ki67[name] for name in ("reading", "tiles_used", "tiles_with_tumour", "tiles")] == [
+        pytest.approx(357 / 3 / 255, abs=1e-6), 3, 4, 6,
+    ]  # fmt: skip
+    assert [each["region"][:2] for each in ki67["highest"]] == [[32, 0], [0, 32], [64, 0]]
+    grid = next(each for each in read_layers(file(order, "layers.json")).layers if isinstance(each, Grid))
+    assert np.isnan(grid.values).tolist() == [[True, False, False], [False, True, False]]
+    assert "the mean of its 3 highest tiles." in layer(order, "cards")[0]["said"]
+
+
+def test_all_that_show_tumour_are_told_apart_from_all(tmp_path: Path) -> None:
+    order = ordered(tmp_path, [[NONE, 204], [102, NONE]])
+    run(order)
+    assert "the mean of all its 2 tiles that show tumour." in layer(order, "cards")[0]["said"]
+
+
+@pytest.mark.parametrize(
+    ("reds", "said"),
+    [([[NONE, NONE], [NONE, NONE]], "in any of its 4 tiles, so"), ([[NONE]], "in its only tile, so")],
+)
+def test_a_slide_without_tumour_has_no_reading_which_is_not_0(tmp_path: Path, reds: list[list[int]], said: str) -> None:
+    order = ordered(tmp_path, reds)
+    report = run(order)
+
+    tiles = len(reds) * len(reds[0])
+    none = {"reading": None, "tiles_used": 0, "tiles_with_tumour": 0, "tiles": tiles, "highest": []}
+    assert report.result["result"]["readings"] == dict.fromkeys(READINGS, none)
+    assert report.words == "no reading: no tumour was seen"
+    assert f"No tumour is seen {said} it has no reading: that is not 0." in layer(order, "cards")[0]["said"]
+    assert not layer(order, "grid")
+
+
 @pytest.mark.parametrize("size", [(100, 100), (20, 90), (1, 1)])
 def test_a_slide_without_any_tile_has_no_reading_which_is_not_0(tmp_path: Path, size: tuple[int, int]) -> None:
     cv2.imwrite(str(tmp_path / "cells.png"), np.full((*size, 3), 244, np.uint8))
     order = Order(tmp_path / "cells.png", "biomarker", tmp_path / "out", mpp=MPP)
     report = run(order)
 
-    none = {"reading": None, "tiles_used": 0, "tiles": 0, "highest": []}
+    none = {"reading": None, "tiles_used": 0, "tiles_with_tumour": 0, "tiles": 0, "highest": []}
     assert report.result["result"]["readings"] == dict.fromkeys(READINGS, none)
     assert report.words == "no reading: nothing on the slide was analysed"
     assert "no reading: that is not 0" in layer(order, "cards")[0]["said"]
@@ -166,6 +208,8 @@ def changed(model: str, name: str, value: Any) -> BiomarkerWire:
 
 WRONG: dict[str, tuple[BiomarkerWire, str]] = {
     "a reading above 1": (changed("biomarker_tiles", "READING", lambda r: r + 1), "all from 0 to 1"),
+    "no tumour": (changed("biomarker_tiles", "TUMOUR", lambda t: t - 2), "TUMOUR .* all from 0 to 1"),
+    "two of tumour": (changed("biomarker_tiles", "TUMOUR", lambda t: t.repeat(2, 1)), r"\(\d, 2\), wanted \(\d, 1\)"),
     "no reading": (changed("biomarker_tiles", "READING", lambda r: r * np.float32(np.nan)), "that is not finite"),
     "another column": (changed("biomarker_tiles", "READING", lambda r: r[:, :3]), r"\(\d, 3\), wanted \(\d, 4\)"),
     "other regions": (changed("biomarker_tiles", "TILE_REGION", lambda r: r + 1), "other regions than"),
