@@ -5,12 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from torch import Tensor
-
 from histoserve.benchmark.biomarker.plan import USUAL, Plan, Way
 from histoserve.benchmark.biomarker.repository import PIPELINE, repository_for
 from histoserve.deploy.local.triton import LocalTriton, LocalTritonError
-from histoserve.export.weight_file import save_with_score, score_of, trained_on_of, weights_from_file
+from histoserve.export.biomarker.weights import write_joined
 
 WEIGHTS = f"{PIPELINE}.pt"
 """As `train` leaves them, once it is done."""
@@ -32,17 +30,9 @@ def weights_of(plan: Plan, way: Way, marker: str) -> Path:
 
 
 def joined_weights(plan: Plan, way: Way) -> Path:
-    """A file of all markers, of what was trained of each by itself, with what they reached."""
+    """A file of all markers, each of which was trained by itself."""
     path = plan.part("weights", way) / WEIGHTS
-    weights: dict[str, Tensor] = {}
-    score: dict[str, float] = {}
-    trained_on = None
-    for marker in plan.markers_of(way):
-        own = weights_of(plan, way, marker) / WEIGHTS
-        weights |= weights_from_file(own)
-        score |= score_of(own) or {}
-        trained_on = trained_on_of(own)
-    save_with_score(weights, path, score, trained_on)
+    write_joined([weights_of(plan, way, marker) / WEIGHTS for marker in plan.markers_of(way)], path)
     return path
 
 

@@ -1,12 +1,13 @@
 """Weights to start from: torchvision's InceptionV3, or our own of a marker."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from histoserve.export.biomarker.network import WIDEST, BiomarkerNetwork, by_marker, network_from_weights
 from histoserve.export.rooms import first_fault
-from histoserve.export.weight_file import weights_from_file
+from histoserve.export.weight_file import save_with_score, score_of, trained_on_of, weights_from_file
 
 LEFT_OUT = ("AuxLogits.", "fc.")
 """Of a file of ImageNet's classes: the auxiliary classifier, and the last layer, which names a thousand of them."""
@@ -50,3 +51,13 @@ def _of_torchvision(weights: dict[str, Tensor], path: Path) -> BiomarkerNetwork:
     except RuntimeError as error:
         raise ValueError(f"{path} holds no InceptionV3 under torchvision's names: {first_fault(str(error))}") from None
     return network
+
+
+def write_joined(files: Sequence[Path], path: Path) -> None:
+    """One file of several markers' files of ours, with what each reached; all were trained by one command."""
+    weights: dict[str, Tensor] = {}
+    score: dict[str, float] = {}
+    for file in files:
+        weights |= weights_from_file(file)
+        score |= score_of(file) or {}
+    save_with_score(weights, path, score, trained_on_of(files[0]))
