@@ -112,20 +112,29 @@ def told(moments: Sequence[Moment], callers: Callers, target: float) -> int:
     step = next(each.at for each in moments if each.callers == PHASES[1][1])
     end = next(each.at for each in moments if each.at > step and not each.callers)
     under_load = [each for each in moments if step <= each.at < end]
-    over = [each.at for each in under_load if (each.queue or 0) > target]
     worst = max((each.queue or 0 for each in under_load), default=0.0)
-    recovered = next((each.at for each in under_load if over and each.at > over[-1]), None)
+    recovered = under_for_good(under_load, target)
     full = next((each.at - step for each in under_load if each.there == MOST), None)
     gone = next((each.at - end for each in moments if each.at > end and each.there == LEAST), None)
     table = Table("what", "seconds", title=f"load from {PHASES[0][1]} to {PHASES[1][1]} requests and to none")
     table.add_row(f"{MOST} replicas there, after the step", _said(full))
     table.add_row("longest mean queue time", f"{worst:.2f}")
-    table.add_row(f"queue time under {target:g} s for good, after the step", _said(recovered and recovered - step))
+    table.add_row(f"queue time under {target:g} s for good, after the step", _said(recovered))
     table.add_row(f"{LEAST} replica left, after the load's end", _said(gone))
     Console().print(table)
     answers = callers.answers
     print(f"{len(answers.times)} tiles answered, {dict(answers.failures) or 'none'} failed; {PICTURE}")
-    return 0 if recovered and gone and full and not answers.failures else 1
+    return 0 if None not in (recovered, gone, full) and not answers.failures else 1
+
+
+def under_for_good(moments: Sequence[Moment], target: float) -> float | None:
+    """Seconds after the first moment from which on the queue time is under the target; 0 if it always is, None if it
+    is not at the last one."""
+    over = [place for place, each in enumerate(moments) if (each.queue or 0) > target]
+    if not over:
+        return 0.0
+    later = moments[over[-1] + 1 :]
+    return later[0].at - moments[0].at if later else None
 
 
 def _said(seconds: float | None) -> str:

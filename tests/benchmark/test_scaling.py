@@ -55,3 +55,22 @@ def test_the_chart_says_how_and_by_what() -> None:
     assert (behavior.down_window_s, behavior.down_period_s) == (60, 12)
     assert "histoserve:requests_in_servers:sum" in {rule["record"] for rule in rules}
     assert all("[12000ms]" in rule["expr"] and "m]" not in rule["expr"] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("queues", "seconds"),
+    [
+        ([None, 0.2, 0.9, 0.4], 0),
+        ([0.2, 1.5, 0.4, 1.3, 0.4, 0.2], 12),
+        ([0.2, 1.5, 1.3], None),
+        ([1.5, 0.1], 3),
+    ],
+)
+def test_a_queue_that_never_grew_too_long_recovered_at_once(queues: list[float | None], seconds: float | None) -> None:
+    pytest.importorskip("helm_python")
+    pytest.importorskip("dnslib")
+    from histoserve.benchmark.scaling.bench import under_for_good
+    from histoserve.benchmark.scaling.plot import Moment
+
+    moments = [Moment(100.0 + 3 * place, 16, 1.0, queue, 4, 4) for place, queue in enumerate(queues)]
+    assert under_for_good(moments, 1.2) == seconds
