@@ -42,7 +42,7 @@ class Plan:
     unseen_size: tuple[int, int]
     """Of each slide that is scored, px."""
     mpp: float
-    """Of the H&E: as fine as the network sees it, or its signs are gone before it looks."""
+    """Of the H&E."""
     ihc_mpp: float
     """Of the stained slides: no finer than whoever reads them needs."""
     markers: Sequence[str] = MARKERS

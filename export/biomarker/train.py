@@ -4,7 +4,7 @@ The document's recipe is the default ([0134-0140, 0157-0159]): RMSprop at 0.01, 
 1,000,000 steps or until the loss stands; flips, rotations, crops and colours, no large rescaling. It names no loss:
 binary cross entropy, the reading of a crop's tile as a soft label.
 
-A narrow network that starts from nothing learns sooner by AdamW and from more, smaller crops: both are options.
+AdamW and smaller crops are options, for a narrow network that starts from nothing.
 """
 
 import hashlib
